@@ -1,0 +1,89 @@
+"""The one file of guardian that sends signals.
+
+A signal goes through a handle (pidfd_open(2), pidfd_send_signal(2)) that is taken *before* the
+identity is checked: from then on the handle means that process or nobody, so a pid that is given
+away in between cannot misdirect the signal. Where there are no pidfds (macOS, or a seccomp filter
+that forbids them) the check stands as closely before kill(2) as it can.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from guardian.actions import How, Sent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from guardian.procs.model import ProcId
+
+    Identify = Callable[[int], ProcId | None]
+
+SIGNALS: dict[How, tuple[signal.Signals, ...]] = {
+    How.ASK: (signal.SIGTERM, signal.SIGCONT),  # the second lets a stopped process see the first
+    How.FREEZE: (signal.SIGSTOP,),
+    How.FORCE: (signal.SIGKILL,),
+}
+
+NO_PIDFD = not hasattr(os, "pidfd_open")
+
+
+def open_handle(target: ProcId, identify: Identify) -> int | None:
+    """Return a pidfd of exactly that process, or None when it is gone; the caller closes it.
+
+    Raises OSError where the system has no pidfds or refuses one (ENOSYS, EPERM, EMFILE).
+    """
+    try:
+        handle = os.pidfd_open(target.pid)
+    except ProcessLookupError:
+        return None
+    if identify(target.pid) == target:
+        return handle
+    os.close(handle)
+    return None
+
+
+def send(target: ProcId, signals: tuple[signal.Signals, ...], identify: Identify) -> tuple[Sent, str]:
+    """Send `signals` in their order to that very process; say what came of it, and the system's words.
+
+    Never raises: a process that is gone, has become another one, or is not ours is an outcome.
+    """
+    if target.pid <= 1:
+        return Sent.DENIED, "guardian never signals pid 1, nor a group by number"
+    try:
+        handle = None if NO_PIDFD else open_handle(target, identify)
+    except PermissionError as error:
+        return Sent.DENIED, error.strerror or ""
+    except OSError:  # no such call, or no descriptor left: the second best way is better than none
+        return _send_by_number(target, signals, identify)
+    if NO_PIDFD:
+        return _send_by_number(target, signals, identify)
+    if handle is None:
+        return Sent.GONE, ""
+    try:
+        return _deliver(lambda number: signal.pidfd_send_signal(handle, number), signals)
+    finally:
+        os.close(handle)
+
+
+def _send_by_number(
+    target: ProcId, signals: tuple[signal.Signals, ...], identify: Identify
+) -> tuple[Sent, str]:
+    if identify(target.pid) != target:
+        return Sent.GONE, ""
+    return _deliver(lambda number: os.kill(target.pid, number), signals)
+
+
+def _deliver(
+    deliver: Callable[[signal.Signals], None], signals: tuple[signal.Signals, ...]
+) -> tuple[Sent, str]:
+    try:
+        for number in signals:
+            deliver(number)
+    except ProcessLookupError:
+        return Sent.GONE, ""
+    except PermissionError as error:
+        return Sent.DENIED, error.strerror or ""
+    return Sent.DONE, ""

@@ -1,0 +1,33 @@
+"""Whom guardian never signals (P2)."""
+
+from __future__ import annotations
+
+from guardian.procs import tree
+from guardian.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from guardian.procs.match import Selector
+    from guardian.procs.model import Snapshot
+
+
+class Self(Value):
+    """Who is asking: guardian's own process, its user, and other guardians of this user."""
+
+    pid: int
+    uid: int
+    session: int = 0
+    guardians: frozenset[int] = frozenset()  # pids of the monitor and the daemon
+
+
+def spared(snapshot: Snapshot, me: Self, protected: Iterable[Selector] = ()) -> dict[int, str]:
+    """Return the pids that no action may reach, each with the reason that a person is told."""
+    result = {proc.pid: "a kernel thread" for proc in snapshot if proc.kernel}
+    result |= {proc.pid: "protected" for proc in snapshot for each in protected if each.selects(proc)}
+    result |= {pid: "guardian" for pid in me.guardians}
+    own = snapshot.procs.get(me.pid)
+    if own is not None:
+        result |= {proc.pid: "an ancestor of guardian" for proc in tree.ancestors(snapshot, own)}
+    return result | {1: "pid 1", me.pid: "guardian"}

@@ -1,0 +1,1 @@
+"""Deciding: limits, breaches, victims, rhythm. Pure: no clock, no system, no log."""

@@ -1,0 +1,1 @@
+"""Seeing: the one place that reads processes, and pure questions about what was seen."""

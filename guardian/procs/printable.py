@@ -1,0 +1,25 @@
+"""Text that processes chose themselves, made safe to print: no escapes, no second line."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that is no visible character as a backslash escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for char in text
+    )
+
+
+def shown_command(command: tuple[str, ...], name: str, *, width: int = 0) -> str:
+    """Render a command line for one line of output; the bare name in brackets when there is none.
+
+    argv[0] loses its folder. `width` > 0 cuts the end off, with an ellipsis.
+    """
+    if command:
+        line = printable(" ".join((command[0].rpartition("/")[2], *command[1:])).strip())
+    else:
+        line = f"[{printable(name)}]"
+    return line[: width - 1] + "…" if 0 < width < len(line) else line
