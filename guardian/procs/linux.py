@@ -114,7 +114,6 @@ class LinuxTable:
 
     def take(self) -> Snapshot:
         """Look once at every process; SeeError when /proc is not there or shows nobody."""
-        suspended = time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
         try:
             pids = [entry for entry in os.listdir(self._root) if entry.isdigit()]
         except OSError as error:
@@ -127,7 +126,8 @@ class LinuxTable:
         if len(self._commands) > 2 * len(procs):
             alive = {proc.pid for proc in procs}
             self._commands = {pid: kept for pid, kept in self._commands.items() if pid in alive}
-        return Snapshot(procs, taken=self.now(), suspended=suspended)
+        taken, awake = self.now(), time.monotonic()
+        return Snapshot(procs, taken=taken, at=awake, suspended=max(0.0, taken - awake))
 
     def _look(self, pid: str) -> Proc | None:
         """Read one process; None when it went away meanwhile."""

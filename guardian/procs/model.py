@@ -79,11 +79,14 @@ class Wants(Value):
 class Snapshot:
     """All processes at one moment. Frozen by custom: nobody changes it after it was made."""
 
-    __slots__ = ("_children", "procs", "suspended", "taken")
+    __slots__ = ("_children", "at", "procs", "suspended", "taken")
 
-    def __init__(self, procs: Iterable[Proc], *, taken: float, suspended: float = 0.0) -> None:
+    def __init__(
+        self, procs: Iterable[Proc], *, taken: float, at: float | None = None, suspended: float = 0.0
+    ) -> None:
         self.procs: dict[int, Proc] = {proc.pid: proc for proc in procs}
-        self.taken = taken  # seconds on the clock of `Proc.start`
+        self.taken = taken  # seconds on the clock of `Proc.start`: what ages are measured with
+        self.at = taken if at is None else at  # monotonic seconds awake: what waiting is measured with
         self.suspended = suspended  # seconds that the machine has slept since boot
         self._children: dict[int, list[Proc]] | None = None
 
@@ -114,7 +117,7 @@ class Snapshot:
     def with_procs(self, changed: Iterable[Proc]) -> Snapshot:
         """Return the same moment with some processes seen more closely."""
         merged = self.procs | {proc.pid: proc for proc in changed}
-        return Snapshot(merged.values(), taken=self.taken, suspended=self.suspended)
+        return Snapshot(merged.values(), taken=self.taken, at=self.at, suspended=self.suspended)
 
     def __repr__(self) -> str:
         return f"<Snapshot of {len(self.procs)} processes at {self.taken:.2f}>"

@@ -87,7 +87,7 @@ class PortableTable:
             raise SeeError(f"cannot list processes: {error}") from None
         if not procs:
             raise SeeError("cannot list processes: psutil sees none")
-        return Snapshot(procs, taken=self.now())
+        return Snapshot(procs, taken=self.now(), at=time.monotonic())
 
     def identify(self, pid: int) -> ProcId | None:
         """Return who has this pid at this moment."""

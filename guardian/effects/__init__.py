@@ -1,0 +1,1 @@
+"""Acting: the only door from decisions to the system."""
