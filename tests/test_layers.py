@@ -1,0 +1,68 @@
+"""What the import contracts of pyproject.toml cannot say about the house."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "guardian"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# Whoever can reach another process with one of these could harm a stranger.
+SIGNALLING = {"os.kill", "os.killpg", "signal.pidfd_send_signal", "signal.pthread_kill", "psutil.Process"}
+
+# What `guardian run` shares with the rest, and what would make it slow (values.py says how slow).
+SHARED = "guardian.procs.linux guardian.procs.tree guardian.procs.match guardian.kill.signals guardian.policy.limits"
+HEAVY = {
+    "typing", "dataclasses", "re", "json", "inspect", "typer", "rich", "asyncio", "loguru", "logging",
+    "apscheduler", "msgspec", "psutil", "tomlkit", "tomllib", "httpx", "watchfiles", "subprocess", "pathlib",
+}  # fmt: skip
+
+
+def called(path: Path) -> set[str]:
+    """Return the dotted names that a module's source mentions, imports from a module included."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_one_file_sends_signals(path: Path) -> None:
+    """Only kill/signals.py can reach a process by its number (P2)."""
+    if path == PACKAGE / "kill" / "signals.py":
+        return
+    reached = called(path) & SIGNALLING
+    if path == PACKAGE / "procs" / "portable.py":
+        reached -= {"psutil.Process"}  # reads through it, and calls none of its methods that signal
+        assert not {name for name in called(path) if name.endswith((".send_signal", ".terminate", ".kill"))}
+    assert not reached
+
+
+def test_what_run_shares_is_cheap_to_import() -> None:
+    """Seeing, killing and limits pull in nothing that would slow `guardian run` down (P12)."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); before = set(sys.modules);"
+        f"import {', '.join(SHARED.split())};"
+        "after = sorted(set(sys.modules) - before); import json; print(json.dumps(after))"
+    )
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True)
+    imported = set(json.loads(run.stdout))
+    assert "guardian.kill.signals" in imported
+    assert not imported & HEAVY
+
+
+def test_every_package_says_what_it_is() -> None:
+    """Each package of the house has an __init__.py with one line about it, or tools take it for none."""
+    for folder in sorted({path.parent for path in MODULES}):
+        init = folder / "__init__.py"
+        assert init.exists(), f"{init} is missing"
+        assert ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))), f"{init} has no docstring"
