@@ -18,7 +18,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 SIGNALLING = {"os.kill", "os.killpg", "signal.pidfd_send_signal", "signal.pthread_kill", "psutil.Process"}
 
 # What `guardian run` shares with the rest, and what would make it slow (values.py says how slow).
-SHARED = "guardian.procs.linux guardian.procs.tree guardian.procs.match guardian.kill.signals guardian.policy.limits"
+SHARED = (
+    "guardian.procs.linux",
+    "guardian.procs.tree",
+    "guardian.procs.match",
+    "guardian.kill.signals",
+    "guardian.policy.limits",
+)
 HEAVY = {
     "typing", "dataclasses", "re", "json", "inspect", "typer", "rich", "asyncio", "loguru", "logging",
     "apscheduler", "msgspec", "psutil", "tomlkit", "tomllib", "httpx", "watchfiles", "subprocess", "pathlib",
@@ -51,7 +57,7 @@ def test_what_run_shares_is_cheap_to_import() -> None:
     """Seeing, killing and limits pull in nothing that would slow `guardian run` down (P12)."""
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); before = set(sys.modules);"
-        f"import {', '.join(SHARED.split())};"
+        f"import {', '.join(SHARED)};"
         "after = sorted(set(sys.modules) - before); import json; print(json.dumps(after))"
     )
     run = subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True)
