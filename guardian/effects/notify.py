@@ -45,9 +45,7 @@ def alert(alerts: Alerts, receipt: Receipt, text: str, complain: Callable[[str],
         _run(command, receipt, text, complain)
 
 
-def _run(
-    command: tuple[str, ...], receipt: Receipt, text: str, complain: Callable[[str], None]
-) -> None:
+def _run(command: tuple[str, ...], receipt: Receipt, text: str, complain: Callable[[str], None]) -> None:
     environment = {**os.environ, "GUARDIAN_RECEIPT_ID": receipt.id, "GUARDIAN_RECEIPT_TEXT": text}
     try:
         done = subprocess.run(

@@ -26,7 +26,7 @@ def performer(identify: Callable[[int], ProcId | None]) -> Perform:
 
 def dry(action: Send) -> Outcome:
     """Touch nothing: the same minds, another door."""
-    return Outcome(action, Sent.UNSENT)
+    return Outcome(action, Sent.UNSENT, "dry run: not signalled")
 
 
 def reconcile(sends: Iterable[Send]) -> tuple[Send, ...]:

@@ -9,6 +9,7 @@ from guardian.values import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
 
 class Fate(Value):
@@ -56,22 +57,28 @@ class Receipt(Value):
 
 def read_receipt(record: Mapping[str, object]) -> Receipt | None:
     """Return the receipt that a journal's record holds; None when it holds none, or an incomplete one."""
-    members = record.get("members", ())
     try:
-        fates = [_known(Fate, member) for member in members]  # type: ignore[attr-defined]
-        return Receipt(**_known_fields(Receipt, record), members=tuple(fates))  # type: ignore[arg-type]
-    except TypeError:
+        members = tuple(_fate(member) for member in _list(record, "members"))
+        fields = _known_fields(Receipt, record) | {"members": members}
+        return Receipt(**fields | {"output": tuple(_list(record, "output"))})  # type: ignore[arg-type]
+    except (TypeError, ValueError):
         return None
 
 
 def _known_fields(kind: type[Value], record: Mapping[str, object]) -> dict[str, object]:
-    return {name: record[name] for name in kind._fields if name in record and name != "members"}
+    return {name: record[name] for name in kind._fields if name in record}
 
 
-def _known(kind: type[Fate], record: Mapping[str, object]) -> Fate:
-    fields = _known_fields(kind, record)
-    fields["signals"] = tuple((name, at) for name, at in record.get("signals", ()))  # type: ignore[attr-defined]
-    return kind(**fields)  # type: ignore[arg-type]
+def _list(record: Mapping[str, object], name: str) -> list[Any]:
+    found = record.get(name, [])
+    if not isinstance(found, list):
+        raise TypeError(f"{name} is no list")
+    return found
+
+
+def _fate(record: Mapping[str, object]) -> Fate:
+    signals = tuple((name, at) for name, at in _list(record, "signals"))
+    return Fate(**_known_fields(Fate, record) | {"signals": signals})  # type: ignore[arg-type]
 
 
 def signal_counts(members: Iterable[Fate]) -> str:
@@ -103,13 +110,13 @@ def summary(receipt: Receipt) -> str:
 def prose(receipt: Receipt, *, when: str) -> str:
     """Tell the whole intervention in sentences; `when` is its time as text."""
     many = len(receipt.members)
+    bound, note = ("", "") if receipt.peak_exact else ("up to ", " (shared pages counted more than once)")
     lines = [
-        f'{receipt.id}: guardian {receipt.by} {"ended" if not receipt.survivors else "tried to end"} '
+        f"{receipt.id}: guardian {receipt.by} {'ended' if not receipt.survivors else 'tried to end'} "
         f'"{receipt.command}" (pid {receipt.pid}) on {when}.',
         f"Why: rule {receipt.rule}: {receipt.reason}.",
-        f"Its tree had {many} process{'es' if many != 1 else ''} and used {format_duration(receipt.cpu)} of CPU; "
-        f"its memory peaked at {'' if receipt.peak_exact else 'up to '}{format_size(receipt.peak_memory)}"
-        f"{'' if receipt.peak_exact else ' (shared pages counted more than once)'}.",
+        f"Its tree had {many} process{'es' if many != 1 else ''} and used {format_duration(receipt.cpu)} "
+        f"of CPU; its memory peaked at {bound}{format_size(receipt.peak_memory)}{note}.",
         f"It took {format_duration(receipt.took)}: {signal_counts(receipt.members)}.",
     ]
     lines += [f"  {_told(member)}" for member in receipt.members]

@@ -72,7 +72,9 @@ class Cleanup:
         recorder: Recorder,
         *,
         progress: Callable[[Round], None] = lambda _: None,
+        keep_receipts: bool = True,
     ) -> None:
+        self._keep_receipts = keep_receipts  # not of a dry run
         self._world = world
         self._charter = charter
         self._recorder = recorder
@@ -93,7 +95,8 @@ class Cleanup:
         while True:
             done = play(self._world, self._charter, state, judging=judging)
             first = first or done.sight.launches
-            record_actions(self._recorder, done.outcomes, self._world.wall())
+            if self._keep_receipts:
+                record_actions(self._recorder, done.outcomes, self._world.wall())
             receipts += [self._closed(done, number) for number in range(len(done.closed))]
             self._progress(done)
             state = done.state
@@ -107,8 +110,9 @@ class Cleanup:
         snapshot = done.sight.snapshot
         states = hanging(self._world.table, snapshot, case)
         at = self._world.wall()
-        result = receipt(case, dossier, by="cleanup", at=at, now=snapshot.at, states=states)
-        self._recorder.record("receipt", at, receipt=result.record())
+        result = receipt(case, dossier, by=self._recorder.by, at=at, now=snapshot.at, states=states)
+        if self._keep_receipts:
+            self._recorder.record("receipt", at, receipt=result.record())
         return result
 
     def _wait(self, deaths: DeathWatch, done: Round) -> None:

@@ -1,4 +1,7 @@
-"""The open cases and what is known about each. Pure: (docket, snapshot, outcomes) → (docket, sends, closed)."""
+"""The open cases and what is known about each; pure.
+
+(docket, snapshot, outcomes) → (docket, sends, closed)
+"""
 
 from __future__ import annotations
 

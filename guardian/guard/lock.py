@@ -27,7 +27,7 @@ class MonitorLock:
         self.path = os.path.join(folder, FILE)
         self._fd = -1
 
-    def take(self, *, since: float) -> None:
+    def take(self) -> None:
         """Take the lock; Occupied names the pid that holds it."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
@@ -38,9 +38,14 @@ class MonitorLock:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             held = _read(self._fd)
-            os.close(self._fd)
-            who = f"pid {held.pid}" if held else "another process"
-            raise Occupied(f"a monitor of yours is running already ({who}); end it with: kill {held.pid if held else 'PID'}") from None
+            self.free()
+            pid = f"{held.pid}" if held else "PID"
+            raise Occupied(
+                f"a monitor of yours is running already, pid {pid}; end it with: kill {pid}"
+            ) from None
+
+    def sign(self, *, since: float) -> None:
+        """Write who holds the lock; after a fork the one that goes on does."""
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()} {since:.3f}\n".encode("ascii"), 0)
 

@@ -30,8 +30,16 @@ class Monitor:
     """Plays rounds; knows neither clock nor loop. `beat` says when it wants the next one."""
 
     def __init__(
-        self, world: World, charter: Charter, recorder: Recorder, voice: Voice, *, interval: float
+        self,
+        world: World,
+        charter: Charter,
+        recorder: Recorder,
+        voice: Voice,
+        *,
+        interval: float,
+        keep_receipts: bool = True,
     ) -> None:
+        self._keep_receipts = keep_receipts  # not of a dry run
         self.charter = charter
         self.interval = interval
         self._world = world
@@ -56,7 +64,8 @@ class Monitor:
         self._state = done.state
         if done.breaches:
             self._voice.opened(done)
-        record_actions(self._recorder, done.outcomes, self._world.wall())
+        if self._keep_receipts:
+            record_actions(self._recorder, done.outcomes, self._world.wall())
         for number in range(len(done.closed)):
             self._close(done, number)
         now = done.sight.snapshot.at
@@ -66,8 +75,9 @@ class Monitor:
         case, dossier = done.closed[number]
         snapshot, at = done.sight.snapshot, self._world.wall()
         states = hanging(self._world.table, snapshot, case)
-        result = receipt(case, dossier, by="monitor", at=at, now=snapshot.at, states=states)
-        self._recorder.record("receipt", at, receipt=result.record())
+        result = receipt(case, dossier, by=self._recorder.by, at=at, now=snapshot.at, states=states)
+        if self._keep_receipts:
+            self._recorder.record("receipt", at, receipt=result.record())
         self._voice.closed(result)
 
     def _machine_due(self, now: float) -> float | None:

@@ -6,7 +6,7 @@ import os
 
 from guardian.actions import Kind, Outcome, Reason
 from guardian.effects.perform import reconcile
-from guardian.guard.docket import Docket, advance
+from guardian.guard.docket import Docket, Progress, advance
 from guardian.kill.escalate import open_case
 from guardian.kill.spare import spared
 from guardian.policy.launch import Launch, launches, matching, may_judge
@@ -27,9 +27,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from guardian.guard.docket import Dossier
     from guardian.guard.world import World
     from guardian.kill.escalate import Case
-    from guardian.guard.docket import Dossier
     from guardian.policy.limits import Rule
     from guardian.procs.match import Selector
 
@@ -40,6 +40,7 @@ class Charter(Value):
     """What a guard is told to do: the rules, whom they protect, and how far it may go."""
 
     rules: tuple[Rule, ...]
+    only: str = ""  # the one rule that is judged; the others still claim what they match first
     protected: tuple[Selector, ...] = ()
     everything: bool = False  # end every match, breach or not (cleanup --all)
     force: bool = False  # SIGKILL at once
@@ -52,6 +53,7 @@ class State(Value):
     memory: Mapping[ProcId, Watch] = {}
     docket: Docket = Docket()
     outcomes: tuple[Outcome, ...] = ()
+    resigned: frozenset[ProcId] = frozenset()  # tops of trees that could not be ended: not tried again
 
 
 class Sight(Value):
@@ -78,6 +80,8 @@ def see(world: World, charter: Charter, memory: Mapping[ProcId, Watch]) -> Sight
     """Look once at all, and closer at the few whose verdict needs it."""
     snapshot = world.table.take()
     found = matching(snapshot, charter.rules)
+    if charter.only:
+        found = {pid: rule for pid, rule in found.items() if rule.name == charter.only}
     snapshot = world.table.closer(snapshot, Wants(owner=frozenset(found)))
     matched = {pid: rule for pid, rule in found.items() if _ours(world, snapshot, pid, rule)}
     safe = spared(snapshot, world.me, charter.protected)
@@ -128,33 +132,39 @@ def verdict(charter: Charter, sight: Sight, *, condemned: frozenset[ProcId] = fr
 def play(world: World, charter: Charter, state: State, *, judging: bool = True) -> Round:
     """Play one round; without `judging` only what is under way is brought to its end."""
     sight = see(world, charter, state.memory)
-    docket, memory, breaches, due = state.docket, sight.watches, (), None
+    found = Verdict(sight.watches, (), None)
     if judging:
-        found = verdict(charter, sight, condemned=docket.condemned)
-        memory, breaches, due = found.memory, found.breaches, found.due
-        docket = opened(docket, breaches, sight.snapshot, force=charter.force)
+        found = verdict(charter, sight, condemned=state.docket.condemned | state.resigned)
     progress = advance(
-        docket, sight.snapshot, state.outcomes, spared=sight.spared, session=world.me.session
+        opened(state.docket, found.breaches, sight.snapshot, force=charter.force),
+        sight.snapshot,
+        state.outcomes,
+        spared=sight.spared,
+        session=world.me.session,
     )
     outcomes = tuple(world.perform(action) for action in reconcile(progress.sends))
-    wishes = [wish for wish in (due, progress.due) if wish is not None]
+    wishes = [wish for wish in (found.due, progress.due) if wish is not None]
     return Round(
-        State(memory, progress.docket, outcomes),
+        State(found.memory, progress.docket, outcomes, _resigned(state, progress, sight.snapshot)),
         sight,
-        breaches,
+        found.breaches,
         outcomes,
         progress.closed,
         min(wishes, default=None),
     )
 
 
+def _resigned(state: State, progress: Progress, snapshot: Snapshot) -> frozenset[ProcId]:
+    """Return the tops of trees with survivors, as long as they live."""
+    new = {dossier.root.id for case, dossier in progress.closed if case.survivors}
+    return frozenset(who for who in state.resigned | new if snapshot.get(who) is not None)
+
+
 def opened(docket: Docket, breaches: tuple[Breach, ...], snapshot: Snapshot, *, force: bool) -> Docket:
     """Return the docket with a case for every breach."""
     for breach in breaches:
         limits = breach.launch.rule.limits
-        case = open_case(
-            new_name(docket), breach.reason, now=snapshot.at, grace=limits.grace, force=force
-        )
+        case = open_case(new_name(docket), breach.reason, now=snapshot.at, grace=limits.grace, force=force)
         docket = docket.opened(case, breach.launch, snapshot)
     return docket
 

@@ -204,7 +204,7 @@ def _with_outcomes(
             continue
         if outcome.result is Sent.GONE:
             targets[who] = target.replace(stage=Stage.GONE, ended=now)
-        elif outcome.result is Sent.DENIED:
+        elif outcome.result in (Sent.DENIED, Sent.UNSENT):
             targets[who] = target.replace(stage=Stage.DENIED, note=outcome.note)
     return targets
 

@@ -80,9 +80,7 @@ def may_judge(rule: Rule, proc: Proc, *, uid: int, user: str) -> bool:
     return proc.uid >= 0 and any(each in ("*", user, str(proc.uid)) for each in rule.users)
 
 
-def launches(
-    snapshot: Snapshot, matched: Mapping[int, Rule], spared: Container[int]
-) -> tuple[Launch, ...]:
+def launches(snapshot: Snapshot, matched: Mapping[int, Rule], spared: Container[int]) -> tuple[Launch, ...]:
     """Return the launches among the matched processes, the oldest first.
 
     A matched process is the top of a launch when no matched process of the same rule stands above
@@ -102,11 +100,25 @@ def launches(
                 root,
                 members,
                 snapshot.age(root),
-                tree.is_orphan(snapshot, root),
+                _forsaken(snapshot, root),
                 any(tree.in_foreground(proc) for proc in members),
             )
         )
     return tuple(sorted(result, key=lambda launch: (launch.root.start, launch.root.pid)))
+
+
+def _forsaken(snapshot: Snapshot, root: Proc) -> bool:
+    """Whether whoever wanted this launch is gone: it, or what started it in its session, is an orphan.
+
+    A `sh -c 'bun test'` or `timeout 60 bun test` whose caller died is the orphan itself, not bun.
+    The leader of a session is where this ends: a login shell is nobody's orphan.
+    """
+    for proc in (root, *tree.ancestors(snapshot, root)):
+        if proc.session != root.session:
+            return False
+        if tree.is_orphan(snapshot, proc):
+            return proc is root or proc.pid != proc.session
+    return False
 
 
 def _below_one(

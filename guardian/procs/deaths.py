@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import time
+
+from guardian.errors import SeeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ class DeathWatch:
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
         self._fds: dict[int, ProcId] = {}
         self._blind: set[ProcId] = set()  # those for whom there is no handle: none to be had
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._room = most // 2 if most > 0 else 1 << 20  # a crowd must not take what looking needs
 
     def fileno(self) -> int:
         """Return a descriptor for select or asyncio; -1 where the system has no such events."""
@@ -46,20 +51,29 @@ class DeathWatch:
     def _take(self, who: ProcId) -> None:
         """Take the handle first and look who it is then; somebody else now means that `who` is gone."""
         try:
-            fd = os.pidfd_open(who.pid)
+            fd = os.pidfd_open(who.pid) if len(self._fds) < self._room else -1
         except (OSError, AttributeError):  # gone, no descriptor left, or no such call here
-            self._blind.add(who)
-            return
-        if self._epoll is None or self._identify(who.pid) != who:
-            os.close(fd)
+            fd = -1
+        if fd < 0 or self._epoll is None or self._lost(who):
+            if fd >= 0:
+                os.close(fd)
             self._blind.add(who)
             return
         self._epoll.register(fd, select.EPOLLIN)
         self._fds[fd] = who
 
+    def _lost(self, who: ProcId) -> bool:
+        """Whether that process is gone for sure; while it cannot be told it is not."""
+        try:
+            return self._identify(who.pid) != who
+        except SeeError:
+            return False
+
     def _forget(self, fd: int) -> None:
         del self._fds[fd]
-        os.close(fd)  # closing the last descriptor takes it out of the epoll set (epoll(7))
+        if self._epoll is not None:
+            self._epoll.unregister(fd)  # closing alone does not, while a forked child holds it (epoll(7))
+        os.close(fd)
 
     def ended(self, timeout: float = 0.0) -> tuple[ProcId, ...]:
         """Wait up to `timeout` seconds for at least one end; return all that ended, each once."""
@@ -70,7 +84,7 @@ class DeathWatch:
                 return found
 
     def _poll(self, timeout: float) -> tuple[ProcId, ...]:
-        lost = {who for who in self._blind if self._identify(who.pid) != who}
+        lost = {who for who in self._blind if self._lost(who)}
         self._blind -= lost
         if self._blind:
             timeout = min(timeout, BLIND)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from guardian.procs.model import Proc, ProcId
 
@@ -14,7 +14,7 @@ def cpu_total(members: Iterable[Proc]) -> float:
     return sum(proc.cpu + proc.reaped for proc in members)
 
 
-def cpu_between(before: dict[ProcId, Proc], after: dict[ProcId, Proc], *, since: float) -> float:
+def cpu_between(before: Mapping[ProcId, Proc], after: Mapping[ProcId, Proc], *, since: float) -> float:
     """Return CPU seconds that a tree used between two looks; `since` is the first look's time in ticks.
 
     What a member used moves to its parent's `reaped` when it dies, so the difference of the sums
@@ -22,6 +22,7 @@ def cpu_between(before: dict[ProcId, Proc], after: dict[ProcId, Proc], *, since:
     reaper outside, SIGCHLD ignored) the sum falls; then what the living used is a lower bound.
     Newcomers count from their start if they are new, not at all if they were only adopted.
     """
+    since = int(since)  # a start is cut to whole ticks: the tick of the look itself is still new
     adopted = sum(
         proc.cpu + proc.reaped for who, proc in after.items() if who not in before and proc.start < since
     )

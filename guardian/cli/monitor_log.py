@@ -1,0 +1,93 @@
+"""What the monitor tells: a log on stderr and in a rotated file, and alerts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from loguru import logger
+
+from guardian.effects.notify import alert
+from guardian.effects.receipts import summary
+from guardian.procs.printable import shown_command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from loguru import Logger
+
+    from guardian.effects.receipts import Receipt
+    from guardian.effects.sections import Alerts
+    from guardian.guard.round import Round
+
+FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level: <7} {message}\n{exception}"
+ROTATION = 5 << 20  # bytes
+KEEP = 3  # older files
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def open_log(path: str, *, as_json: bool, terminal: bool) -> Logger:
+    """Return the log; a file that cannot be written is told on stderr and done without."""
+    logger.remove()
+    if terminal:
+        logger.add(sys.stderr, format=lambda _: FORMAT, serialize=as_json, diagnose=False, colorize=False)
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        logger.add(
+            path,
+            format=lambda _: FORMAT,
+            serialize=as_json,
+            diagnose=False,
+            rotation=ROTATION,
+            retention=KEEP,
+            opener=_private,
+        )
+    except OSError as error:
+        logger.warning("cannot write the log {}: {}; going on without it", path, error.strerror)
+    return logger
+
+
+class LogVoice:
+    """Logs what the monitor does and sends its alerts, one at a time, beside the loop."""
+
+    def __init__(self, log: Logger, alerts: Alerts, *, dry_run: bool) -> None:
+        self.alerts = alerts
+        self._log = log
+        self._dry_run = dry_run
+        self._sender: ThreadPoolExecutor | None = None
+
+    def opened(self, done: Round) -> None:
+        """Log who has to go, and why."""
+        for breach in done.breaches:
+            root, reason = breach.launch.root, breach.reason
+            self._log.warning(
+                '{} "{}" (pid {}, rule {}, {} processes): {}',
+                "would end" if self._dry_run else "ending",
+                shown_command(root.command, root.name, width=120),
+                root.pid,
+                reason.rule,
+                len(breach.launch.members),
+                reason,
+            )
+
+    def closed(self, receipt: Receipt) -> None:
+        """Log the end of it, and alert."""
+        if self._dry_run:
+            return
+        text = summary(receipt)
+        self._log.log("ERROR" if receipt.survivors else "INFO", "{} {}", receipt.id, text)
+        if self.alerts.command or self.alerts.desktop:
+            if self._sender is None:
+                self._sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alerts")
+            self._sender.submit(alert, self.alerts, receipt, text, self._complain)
+
+    def _complain(self, text: str) -> None:
+        self._log.warning("{}", text)
+
+    def finish(self) -> None:
+        """Wait for the alerts that are under way; each has a bound of its own."""
+        if self._sender is not None:
+            self._sender.shutdown(wait=True)

@@ -1,0 +1,56 @@
+"""Tables for people: Rich on a terminal, aligned plain text elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+RIGHT = ">"
+
+
+def on_terminal() -> bool:
+    """Whether a person looks at stdout."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def show(heads: Sequence[str], rows: Iterable[Sequence[str]], *, marked: Sequence[bool] = ()) -> None:
+    """Print a table; heads that begin with ">" align right, `marked` rows stand out on a terminal."""
+    if on_terminal():
+        _rich(heads, list(rows), marked)
+    else:
+        print("\n".join(plain(heads, list(rows))))
+
+
+def plain(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, columns two blanks apart."""
+    names = [head.removeprefix(RIGHT).upper() for head in heads]
+    lines = [names, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    return [
+        "  ".join(
+            cell.rjust(width) if head.startswith(RIGHT) else cell.ljust(width)
+            for cell, width, head in zip(line, widths, heads, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def _rich(heads: Sequence[str], rows: Sequence[Sequence[str]], marked: Sequence[bool]) -> None:
+    from rich.console import Console  # late: only a terminal pays for it
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        right = head.startswith(RIGHT)
+        table.add_column(
+            head.removeprefix(RIGHT), justify="right" if right else "left", overflow="ellipsis", no_wrap=right
+        )
+    for number, row in enumerate(rows):
+        style = "bold red" if number < len(marked) and marked[number] else ""
+        table.add_row(*(Text(cell) for cell in row), style=style)
+    Console().print(table)
