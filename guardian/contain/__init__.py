@@ -1,0 +1,1 @@
+"""Owning a tree of processes: one contract, three ways to keep it."""

@@ -1,0 +1,76 @@
+"""Owning a tree without any rights: PR_SET_CHILD_SUBREAPER (prctl(2)), Linux 3.4 and later.
+
+Every orphan below a subreaper becomes its child, whatever session, group, name or environment it
+took, so the tree is always the tree below this process. Not inherited by fork: each of the two
+guardian processes becomes one.
+"""
+
+from __future__ import annotations
+
+import os
+
+from guardian.contain import descent
+from guardian.contain.contract import Usage
+from guardian.contain.kernel import become_subreaper
+from guardian.errors import GuardianError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import NoReturn
+
+    from guardian.procs.model import Proc, ProcId
+
+
+class Subreaper:
+    """Owns everybody below this process."""
+
+    name = "subreaper"
+
+    def own(self) -> None:
+        """Become the subreaper; GuardianError where the kernel refuses."""
+        if not become_subreaper():
+            raise GuardianError("the kernel refuses PR_SET_CHILD_SUBREAPER; try --containment tree")
+
+    def spawn(self, child: Callable[[], NoReturn]) -> int:
+        """Fork: whoever is below us is a member."""
+        pid = os.fork()
+        if pid == 0:
+            child()
+        return pid
+
+    def _pids(self) -> list[int]:
+        return descent.below([os.getpid()])
+
+    def empty(self) -> bool:
+        """Whether nobody is left."""
+        return not self.members()
+
+    def members(self) -> list[Proc]:
+        """Return everybody alive below this process."""
+        return descent.living(self._pids())
+
+    def brake(self, members: Iterable[Proc]) -> None:
+        """Set RLIMIT_NPROC of the members to 0 (prlimit(2)): their forks fail. Root is exempt."""
+        import resource  # late: needed by those runs only that have to be ended
+
+        for proc in members:
+            try:
+                resource.prlimit(proc.pid, resource.RLIMIT_NPROC, (0, 0))
+            except OSError:
+                continue  # gone, or set to another user: SIGKILL will tell
+
+    def freeze(self) -> frozenset[ProcId]:
+        """Nobody: without a cgroup each is stopped on its own."""
+        return frozenset()
+
+    def kill(self) -> frozenset[ProcId]:
+        """Nobody: without a cgroup each is ended on its own."""
+        return frozenset()
+
+    def usage(self) -> Usage:
+        """Nothing is counted for the tree as a whole."""
+        return Usage()
+
+    def close(self) -> None:
+        """Nothing was made."""

@@ -1,0 +1,64 @@
+"""How this process was started: signal mask, ignored signals, environment; so that the command gets the same.
+
+Python changes three things before our first line: it ignores SIGPIPE and SIGXFSZ, handles SIGINT, and
+in the C locale sets LC_CTYPE (PEP 538). What SIGPIPE and SIGXFSZ were cannot be known any more; the
+command gets their default, as from every Python program that restores signals.
+"""
+
+from __future__ import annotations
+
+import os
+
+from guardian.contain.rawsignal import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UNTOUCHABLE = frozenset({signal.SIGKILL, signal.SIGSTOP})
+FAULTS = frozenset(
+    {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
+)
+ALL = frozenset(signal.valid_signals()) - UNTOUCHABLE
+_BY_PYTHON = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
+
+
+class Posture:
+    """What was inherited; taken once, before anything is changed."""
+
+    __slots__ = ("ignored", "mask")
+
+    def __init__(self) -> None:
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ALL)
+        ignored = [n for n in ALL - _BY_PYTHON if signal.getsignal(n) == signal.SIG_IGN]
+        self.ignored = frozenset(ignored)
+
+    def restore(self) -> None:
+        """Give this process, a child just before exec, the signals that guardian was started with."""
+        for number in ALL:
+            signal.signal(number, signal.SIG_IGN if number in self.ignored else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+
+
+def go_deaf() -> None:
+    """Ignore every signal that can be ignored, but for faults and the deaths of children."""
+    for number in ALL - FAULTS - {signal.SIGCHLD}:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def environment(run_id: str) -> Mapping[bytes, bytes]:
+    """Return the environment that guardian was started with, byte by byte, and the run's id."""
+    result = dict(os.environb)
+    if result.get(b"LC_CTYPE") == b"C.UTF-8" and not _started_with(b"LC_CTYPE="):
+        del result[b"LC_CTYPE"]
+    result[b"GUARDIAN_RUN_ID"] = run_id.encode("ascii")
+    return result
+
+
+def _started_with(prefix: bytes) -> bool:
+    """Whether a variable was there at exec: /proc/PID/environ shows that moment (proc(5))."""
+    try:
+        with open("/proc/self/environ", "rb", buffering=0) as file:
+            return any(each.startswith(prefix) for each in file.read().split(b"\0"))
+    except OSError:
+        return True  # cannot be known: change nothing
