@@ -27,26 +27,37 @@ SIZE_FORM = "a size such as 512MB, 1GB or 1.5GiB (a bare number is bytes)"
 
 
 def _split(text: str) -> tuple[float, str]:
-    """Cut "1.5 GiB" into 1.5 and "gib"; ValueError unless the first part is a plain decimal number."""
+    """Cut "1.5 GiB" into 1.5 and "gib"; ValueError unless the first part is a plain decimal number.
+
+    A whole number stays an int: sizes are exact.
+    """
     trimmed = text.strip()
     end = 0
     while end < len(trimmed) and (trimmed[end] in "0123456789."):
         end += 1
-    return float(trimmed[:end]), trimmed[end:].strip().lower()
+    number = trimmed[:end]
+    return (float if "." in number else int)(number), trimmed[end:].strip().lower()
+
+
+def _shown(value: object) -> str:
+    """Return what was found, as long as one line may be."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _quantity(value: object, *, units: dict[str, float] | dict[str, int], form: str, most: float) -> float:
     """Read a number with a unit; UsageError names what was found and what was expected."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise UsageError(f"found {value!r}, expected {form}")
+        raise UsageError(f"found {_shown(value)}, expected {form}")
     try:
-        number, unit = (float(value), "") if not isinstance(value, str) else _split(value)
-        result = number * units[unit]
+        number, unit = (value, "") if not isinstance(value, str) else _split(value)
+        worth = units[unit]
+        result = number * worth if worth >= 1 else number / (1 / worth)  # 9ms are 0.009, not 9 * 0.001
     except (ValueError, KeyError, OverflowError):
-        raise UsageError(f"found {value!r}, expected {form}") from None
+        raise UsageError(f"found {_shown(value)}, expected {form}") from None
     if not 0 <= result <= most:  # also refuses NaN
-        raise UsageError(f"found {value!r}, expected {form}, from 0 to {most:.0f}")
-    return result
+        raise UsageError(f"found {_shown(value)}, expected {form}, from 0 to {most:.0f}")
+    return abs(result)  # no -0.0
 
 
 def parse_duration(value: object) -> Duration:
@@ -55,8 +66,12 @@ def parse_duration(value: object) -> Duration:
 
 
 def parse_size(value: object) -> Size:
-    """Return bytes for "512MB", "1.5GiB" or 4096; UsageError on anything else."""
-    return int(_quantity(value, units=BYTES, form=SIZE_FORM, most=LARGEST))
+    """Return bytes for "512MB", "1.5GiB" or 4096; UsageError on anything else.
+
+    A part of a byte counts as one: only 0 means none.
+    """
+    size = _quantity(value, units=BYTES, form=SIZE_FORM, most=LARGEST)
+    return int(size) or int(size > 0)
 
 
 def parse_percent(value: object) -> Percent:
@@ -67,7 +82,7 @@ def parse_percent(value: object) -> Percent:
 
 def format_duration(seconds: float) -> str:
     """Render seconds the way a person reads them: 350ms, 5.0s, 4m12s, 3h05m, 2d03h."""
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f}ms"
     if seconds < 59.95:
         return f"{seconds:.1f}s"
@@ -84,18 +99,24 @@ def format_duration(seconds: float) -> str:
 def format_size(size: float) -> str:
     """Render bytes with the unit that keeps it readable: 512 B, 14.2 MB, 1.5 GB (MB = 2^20)."""
     for unit in ("B", "KB", "MB", "GB"):
-        if size < 1024:
+        if size < 1023.5:  # what would be rounded to 1024 has the next unit
             return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TB"
 
 
 def exact_duration(seconds: float) -> str:
-    """Render a limit so that it can be read back: 5m, 90s, 500ms."""
+    """Render a limit so that it can be read back: 5m, 90s, 500ms, 0.0333s."""
+    if not seconds:
+        return "0"
     for unit, worth in (("h", 3600.0), ("m", 60.0), ("s", 1.0)):
-        if seconds and seconds % worth == 0:
+        if seconds % worth == 0:
             return f"{seconds / worth:.0f}{unit}"
-    return f"{seconds * 1000:.0f}ms" if seconds else "0"
+    milliseconds = round(seconds * 1000)
+    if milliseconds / 1000 == seconds:
+        return f"{milliseconds}ms"
+    number = repr(seconds)
+    return (number if "e" not in number else f"{seconds:.30f}".rstrip("0")) + "s"
 
 
 def exact_size(size: int) -> str:

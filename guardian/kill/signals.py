@@ -12,6 +12,7 @@ import os
 import signal
 
 from guardian.actions import How, Sent
+from guardian.errors import SeeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,33 +34,45 @@ NO_PIDFD = not hasattr(os, "pidfd_open")
 def open_handle(target: ProcId, identify: Identify) -> int | None:
     """Return a pidfd of exactly that process, or None when it is gone; the caller closes it.
 
-    Raises OSError where the system has no pidfds or refuses one (ENOSYS, EPERM, EMFILE).
+    Raises OSError where the system has no pidfds or refuses one (ENOSYS, EMFILE, EPERM of a seccomp
+    filter), SeeError when it cannot be told who that is.
     """
     try:
         handle = os.pidfd_open(target.pid)
     except ProcessLookupError:
         return None
-    if identify(target.pid) == target:
-        return handle
-    os.close(handle)
-    return None
+    same = False
+    try:
+        same = identify(target.pid) == target
+    finally:
+        if not same:
+            os.close(handle)
+    return handle if same else None
 
 
 def send(target: ProcId, signals: tuple[signal.Signals, ...], identify: Identify) -> tuple[Sent, str]:
     """Send `signals` in their order to that very process; say what came of it, and the system's words.
 
-    Never raises: a process that is gone, has become another one, or is not ours is an outcome.
+    Never raises: a process that is gone, has become another one, is not ours, or cannot be told
+    from another is an outcome. DONE as soon as one of the signals has been delivered.
     """
     if target.pid <= 1:
         return Sent.DENIED, "guardian never signals pid 1, nor a group by number"
+    if not NO_PIDFD:
+        try:
+            return _send_by_handle(target, signals, identify)
+        except (OSError, SeeError):
+            pass  # no such call, or no descriptor left for it: the second best way is better than none
     try:
-        handle = None if NO_PIDFD else open_handle(target, identify)
-    except PermissionError as error:
-        return Sent.DENIED, error.strerror or ""
-    except OSError:  # no such call, or no descriptor left: the second best way is better than none
         return _send_by_number(target, signals, identify)
-    if NO_PIDFD:
-        return _send_by_number(target, signals, identify)
+    except SeeError as error:
+        return Sent.DENIED, str(error)
+
+
+def _send_by_handle(
+    target: ProcId, signals: tuple[signal.Signals, ...], identify: Identify
+) -> tuple[Sent, str]:
+    handle = open_handle(target, identify)
     if handle is None:
         return Sent.GONE, ""
     try:
@@ -79,11 +92,13 @@ def _send_by_number(
 def _deliver(
     deliver: Callable[[signal.Signals], None], signals: tuple[signal.Signals, ...]
 ) -> tuple[Sent, str]:
+    delivered = False
     try:
         for number in signals:
             deliver(number)
-    except ProcessLookupError:
-        return Sent.GONE, ""
+            delivered = True
+    except ProcessLookupError:  # not a failure when SIGTERM has ended it before its SIGCONT
+        return Sent.DONE if delivered else Sent.GONE, ""
     except PermissionError as error:
-        return Sent.DENIED, error.strerror or ""
+        return Sent.DONE if delivered else Sent.DENIED, error.strerror or ""
     return Sent.DONE, ""

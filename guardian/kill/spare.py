@@ -26,7 +26,7 @@ def spared(snapshot: Snapshot, me: Self, protected: Iterable[Selector] = ()) -> 
     """Return the pids that no action may reach, each with the reason that a person is told."""
     result = {proc.pid: "a kernel thread" for proc in snapshot if proc.kernel}
     result |= {proc.pid: "protected" for proc in snapshot for each in protected if each.selects(proc)}
-    result |= {pid: "guardian" for pid in me.guardians}
+    result |= dict.fromkeys(me.guardians, "guardian")
     own = snapshot.procs.get(me.pid)
     if own is not None:
         result |= {proc.pid: "an ancestor of guardian" for proc in tree.ancestors(snapshot, own)}

@@ -20,6 +20,11 @@ def globbed(text: str, pattern: str) -> bool:
     return fnmatchcase(text, pattern)
 
 
+def _any_text(patterns: tuple[str, ...]) -> bool:
+    """Whether no text could fail: no patterns at all, or one of stars alone."""
+    return not patterns or any(pattern and not pattern.strip("*") for pattern in patterns)
+
+
 class Selector(Value):
     """Says which processes are meant: one of the names *and* one of the command globs."""
 
@@ -46,6 +51,4 @@ class Selector(Value):
     @property
     def matches_everything(self) -> bool:
         """Whether no process could fail to match: no patterns at all, or only stars."""
-        names_all = not self.names or any(not pattern.strip("*") for pattern in self.names)
-        command_all = not self.command or any(not pattern.strip("*") for pattern in self.command)
-        return names_all and command_all
+        return _any_text(self.names) and _any_text(self.command)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
         """Looks at processes. A process that vanishes while being read is left out, never an error."""
 
         def take(self) -> Snapshot:
-            """Look once at every process that this user may see; SeeError when none can be seen."""
+            """Look once at every process that this user may see; SeeError when none can be seen.
+
+            `taken` is when the look began: whoever started later and is missing is a newcomer.
+            """
             ...
 
         def closer(self, snapshot: Snapshot, wants: Wants) -> Snapshot:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
             ...
 
         def identify(self, pid: int) -> ProcId | None:
-            """Return who has this pid at this moment; None when nobody has."""
+            """Return who has this pid now, None when nobody has; SeeError when that cannot be told."""
             ...
 
         def now(self) -> float:

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 def parent(snapshot: Snapshot, proc: Proc) -> Proc | None:
     """Return the process that is its parent now: who started it, or who adopted it."""
     found = snapshot.procs.get(proc.ppid)
-    return found if found is not None and found.start <= proc.start and found is not proc else None
+    return found if found is not None and found.start <= proc.start and found.pid != proc.pid else None
 
 
 def ancestors(snapshot: Snapshot, proc: Proc) -> list[Proc]:
     """Return its parent, the parent's parent and so on up, nearest first."""
     result: list[Proc] = []
+    seen = {proc.pid}
     above = parent(snapshot, proc)
-    while above is not None and above not in result:
+    while above is not None and above.pid not in seen:
+        seen.add(above.pid)
         result.append(above)
         above = parent(snapshot, above)
     return result
@@ -48,12 +50,19 @@ def is_orphan(snapshot: Snapshot, proc: Proc) -> bool:
 
     Looking for parent 1 finds little on a modern Linux, where orphans go to the nearest
     subreaper (a systemd --user, a container's init, a terminal). But a session is inherited: a
-    process whose session is neither its own nor its parent's was not started by that parent.
+    process whose session is neither its own nor its parent's was not started by that parent,
+    unless the parent has left that session since: then the session is older than the parent.
+
+    A parent that is not to be seen (hidepid, another PID namespace: `docker exec`) proves nothing:
+    a living process has always a living parent.
     """
-    above = parent(snapshot, proc)
-    if above is None or above.pid == 1:
+    if proc.ppid == 1:
         return True
-    return proc.session not in (proc.pid, above.session)
+    above = parent(snapshot, proc)
+    if above is None or proc.session in (proc.pid, above.session):
+        return False
+    leader = snapshot.procs.get(proc.session)  # the number stays the session's while it has members
+    return leader is None or leader.start >= above.start
 
 
 def in_foreground(proc: Proc) -> bool:
