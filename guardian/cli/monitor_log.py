@@ -64,12 +64,12 @@ class LogVoice:
         for breach in done.breaches:
             root, reason = breach.launch.root, breach.reason
             self._log.warning(
-                '{} "{}" (pid {}, rule {}, {} processes): {}',
+                '{} "{}" (pid {}, rule {}, {}): {}',
                 "would end" if self._dry_run else "ending",
                 shown_command(root.command, root.name, width=120),
                 root.pid,
                 reason.rule,
-                len(breach.launch.members),
+                "1 process" if len(breach.launch.members) == 1 else f"{len(breach.launch.members)} processes",
                 reason,
             )
 
