@@ -115,8 +115,8 @@ def exact_duration(seconds: float) -> str:
     milliseconds = round(seconds * 1000)
     if milliseconds / 1000 == seconds:
         return f"{milliseconds}ms"
-    number = repr(seconds)
-    return (number if "e" not in number else f"{seconds:.30f}".rstrip("0")) + "s"
+    decimals = (f"{seconds:.{places}f}" for places in range(1, 1100))  # repr would write 1e-05
+    return next(text for text in decimals if float(text) == seconds) + "s"
 
 
 def exact_size(size: int) -> str:
