@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_: object):
+        """Do nothing: only type checkers read it."""
         return lambda cls: cls
 
 
@@ -33,7 +34,8 @@ def _initialiser(cls: type, fields: tuple[str, ...], defaults: dict[str, object]
 class ValueType(type):
     """Turn the annotations of a class body into slots, in their order, bases first."""
 
-    def __new__(meta, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> ValueType:  # noqa: N804
+    def __new__(meta, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> ValueType:
+        """Make the class: annotations become slots and parameters, assigned values their defaults."""
         own = tuple(body.get("__annotations__", ()))
         inherited = tuple(f for base in bases for f in getattr(base, "_fields", ()))
         defaults = {f: v for base in bases for f, v in getattr(base, "_defaults", {}).items()}
