@@ -44,10 +44,9 @@ def keep_watch(*, interval: str, once: bool, detach: bool, dry_run: bool, log_js
         return parent.report(log=_log_file())
     lock.sign(since=time.time())
     log = open_log(_log_file(), as_json=log_json, terminal=not detach)
-    if parent is not None:
-        parent.ready()
+    ready = parent.ready if parent is not None else lambda: None
     try:
-        asyncio.run(_watch(load, settings, log, dry_run=dry_run))
+        asyncio.run(_watch(load, settings, log, dry_run=dry_run, ready=ready))
     finally:
         lock.free()
     return 0
@@ -81,7 +80,14 @@ def _look_once(settings: Settings, *, dry_run: bool, log_json: bool) -> int:
     return 1 if done.survivors and not dry_run else 0
 
 
-async def _watch(load: Callable[[], Settings], settings: Settings, log: Logger, *, dry_run: bool) -> None:
+async def _watch(
+    load: Callable[[], Settings],
+    settings: Settings,
+    log: Logger,
+    *,
+    dry_run: bool,
+    ready: Callable[[], None],
+) -> None:
     voice = LogVoice(log, settings.alerts, dry_run=dry_run)
     world = system_world(touch=not dry_run)
     monitor = Monitor(
@@ -104,10 +110,16 @@ async def _watch(load: Callable[[], Settings], settings: Settings, log: Logger, 
         voice.alerts = new.alerts
         log.info("configuration read again: {}", _described(new))
 
-    log.info("monitor runs, pid {}: {}{}", os.getpid(), _described(settings), "; dry run" if dry_run else "")
+    def up() -> None:
+        dry = "; dry run" if dry_run else ""
+        log.info("monitor runs, pid {}: {}{}", os.getpid(), _described(settings), dry)
+        ready()
+
     beat = Beat(
         monitor,
         identify=world.table.identify,
+        ready=up,
+        finishing=lambda: log.info("asked to end: finishing what was begun; a second signal ends at once"),
         reload=reload,
         failed=lambda error: log.opt(exception=not isinstance(error, GuardianError)).error(
             "this look failed, the next comes: {}", error

@@ -36,9 +36,13 @@ class Beat:
         identify: Callable[[int], ProcId | None],
         reload: Callable[[], None],
         failed: Callable[[Exception], None],
+        ready: Callable[[], None] = lambda: None,
+        finishing: Callable[[], None] = lambda: None,
     ) -> None:
         self._monitor = monitor
         self._deaths = DeathWatch(identify)
+        self._ready = ready
+        self._finishing = finishing
         self._reload = reload
         self._failed = failed
         self._stop = asyncio.Event()
@@ -47,7 +51,10 @@ class Beat:
         self._late: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Beat until SIGTERM or SIGINT; then end what was begun, and return. A second one returns at once."""
+        """Beat until SIGTERM or SIGINT; then end what was begun, and return. A second one returns at once.
+
+        `ready` is called when signals are heard, `finishing` when an end has to wait for what was begun.
+        """
         loop = asyncio.get_running_loop()
         for number in STOPPING:
             loop.add_signal_handler(number, self._asked_to_stop)
@@ -63,6 +70,7 @@ class Beat:
             next_run_time=datetime.now(UTC),
         )
         self._scheduler.start()
+        self._ready()
         try:
             await self._stop.wait()
         finally:
@@ -104,6 +112,8 @@ class Beat:
     def _asked_to_stop(self) -> None:
         if self._stopping or not self._monitor.busy:
             self._stop.set()
+        else:
+            self._finishing()
         self._stopping = True
 
     def _asked_to_reload(self) -> None:
