@@ -70,4 +70,4 @@ def bench_status(supervisorctl: list[str], house: House, litter: Litter, table: 
     ask, peers = command(*ours, "status"), {"supervisorctl": command(*supervisorctl)}
     table.compare("status of 10 launches", ask, peers, runs=15, aims={"supervisorctl": 0.5})
     crowd(litter, 500)
-    table.compare("  among 500 other processes", ask, peers, runs=15, aims={})
+    table.compare("  on a machine with 500 processes", ask, peers, runs=15, aims={})

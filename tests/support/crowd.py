@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 from litter import Litter
@@ -22,8 +23,12 @@ signal.pause()
 """
 
 
-def crowd(litter: Litter, count: int, *, fuse: int = 300) -> None:
-    """Start `count` sleepers and return when all of them are there; they go with the litter."""
+def crowd(litter: Litter, total: int, *, fuse: int = 300) -> None:
+    """Start sleepers until the machine has `total` processes; return when all are there.
+
+    They go with the litter.
+    """
+    count = max(0, total - 1 - sum(entry.isdigit() for entry in os.listdir("/proc")))
     leader = litter.python(CODE, str(count), str(fuse), fuse=fuse, stdout=subprocess.PIPE)
     assert leader.stdout is not None
     assert leader.stdout.readline() == f"{count}\n", f"{count} processes could not be started here"
