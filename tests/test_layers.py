@@ -15,7 +15,9 @@ PACKAGE = ROOT / "guardian"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Whoever can reach another process with one of these could harm a stranger.
-SIGNALLING = {"os.kill", "os.killpg", "signal.pidfd_send_signal", "signal.pthread_kill", "psutil.Process"}
+SIGNALLING = {"os.kill", "os.killpg", "signal.pidfd_send_signal", "signal.pthread_kill"}
+
+PSUTIL_SIGNALLING = (".send_signal", ".terminate", ".suspend", ".resume", "psutil.Process.kill")
 
 # Who may name one of them all the same, and why no stranger can be hit.
 ALLOWED = {
@@ -23,7 +25,6 @@ ALLOWED = {
     "guardian/guard/front.py": ({"os.kill"}, "its sentinel: a child that it has not reaped"),
     "guardian/guard/leader.py": ({"os.kill"}, "the command: a child that it has not reaped"),
     "guardian/guard/wrap.py": ({"os.kill"}, "itself"),
-    "guardian/procs/portable.py": ({"psutil.Process"}, "reads through it; see below"),
 }
 
 # What `guardian run` shares with the rest, and what would make it slow (values.py says how slow).
@@ -57,10 +58,11 @@ def test_one_file_sends_signals(path: Path) -> None:
     assert not called(path) & SIGNALLING - allowed
 
 
-def test_the_portable_table_signals_nobody() -> None:
-    """procs/portable.py holds psutil's processes and calls none of their methods that signal (P2)."""
-    names = called(PACKAGE / "procs" / "portable.py")
-    assert not {name for name in names if name.endswith((".send_signal", ".terminate", ".kill", ".suspend"))}
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_psutil_signals_nobody(path: Path) -> None:
+    """Whoever reads through psutil calls none of its methods that signal (P2)."""
+    if "import psutil" in path.read_text(encoding="utf-8"):
+        assert not {name for name in called(path) if name.endswith(PSUTIL_SIGNALLING)}
 
 
 def test_what_run_shares_is_cheap_to_import() -> None:
