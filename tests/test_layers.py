@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Whoever can reach another process with one of these could harm a stranger.
 SIGNALLING = {"os.kill", "os.killpg", "signal.pidfd_send_signal", "signal.pthread_kill"}
 
-PSUTIL_SIGNALLING = (".send_signal", ".terminate", ".suspend", ".resume", "psutil.Process.kill")
+PSUTIL_SIGNALLING = (".send_signal", ".terminate", ".suspend", ".resume", ".kill")
 
 # Who may name one of them all the same, and why no stranger can be hit.
 ALLOWED = {
