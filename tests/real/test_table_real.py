@@ -184,13 +184,13 @@ def test_a_title_written_over_the_arguments(litter: Litter) -> None:
 
 def test_command_lines_of_true_processes(litter: Litter) -> None:
     """A command line of any bytes and of great length is seen for what it is, up to a bound (P12)."""
-    odd = litter.start(
-        "sh", "-c", "read x", "", "two\nlines", b"\xff".decode("utf-8", "surrogateescape"), stdin=-1
-    )
-    long = litter.start("sh", "-c", "read x", *["y" * 100_000] * 10, stdin=-1)
+    waits = ("sh", "-c", "echo ready; read x")
+    odd = litter.start(*waits, "", "two\nlines", "\udcff", stdin=-1, stdout=-1)
+    long = litter.start(*waits, *["y" * 100_000] * 10, stdin=-1, stdout=-1)
+    assert [heard(odd), heard(long)] == ["ready", "ready"]
     seen = LinuxTable().take().procs
-    assert seen[odd.pid].command == ("sh", "-c", "read x", "", "two\nlines", "\udcff")
-    assert seen[long.pid].command[:3] == ("sh", "-c", "read x")
+    assert seen[odd.pid].command == (*waits, "", "two\nlines", "\udcff")
+    assert seen[long.pid].command[:3] == waits
     assert len(seen[long.pid].command[3]) < 20_000
 
 
@@ -405,7 +405,8 @@ first.kill(); first.wait()
 while time.clock_gettime(time.CLOCK_BOOTTIME) < before(old): pass
 table.take() if {between} else None
 with open("/proc/sys/kernel/ns_last_pid", "w") as file: file.write(str(old.pid - 1))
-second = subprocess.Popen(["sleep", "61"])
+second = subprocess.Popen(["sh", "-c", "echo; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+second.stdout.readline()  # before, in the middle of its exec, it has no command line
 new = table.take().procs.get(second.pid)
 closer = table.closer(Snapshot([old], taken=0), Wants(*[frozenset({{old.pid}})] * 3)).procs[old.pid]
 tell(reused=second.pid == old.pid, seen=new is not None, same=new is not None and new.id == old.id,
@@ -429,7 +430,7 @@ def test_a_reused_pid_is_another_process(table: str, between: bool) -> None:
         "reused": True,
         "seen": True,
         "same": False,
-        "command": ["sleep", "61"],
+        "command": ["sh", "-c", "echo; read x"],
         "identified": True,
         "closer": [-1, -1, -1],
     }
