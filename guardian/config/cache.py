@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 FORMAT = 2  # of marshal: the last whose bytes depend on the values alone, so that keys compare as bytes
 SLOTS = 251  # files at most; a prime, so that similar keys spread
 MODULUS = (1 << 61) - 1
-# A file that changes twice within one tick of the kernel's coarse clock (1–10 ms) keeps its times.
-SETTLED = 0.1
+# A file that changes twice within one tick of the kernel's coarse clock (1–10 ms) keeps its times;
+# where a file system stores no more than seconds (FAT: every second one), within two seconds.
+SETTLED, SETTLED_COARSE = 10**8, 2 * 10**9  # ns
 LARGEST = 4 << 20
 
 
@@ -92,7 +93,8 @@ def store(where: Slot, packed: object) -> None:
 
 def settled(signatures: Iterable[tuple[int, ...] | None], now: int) -> bool:
     """Whether files of these signatures are old enough, at `now` (ns), for a change to show."""
-    return all(now - max(seen[:2]) > SETTLED * 1e9 for seen in signatures if seen)
+    changes = [max(seen[:2]) for seen in signatures if seen]
+    return all(now - at > (SETTLED if at % 10**9 else SETTLED_COARSE) for at in changes)
 
 
 def _ours(seen: os.stat_result, kind: int) -> bool:

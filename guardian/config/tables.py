@@ -101,6 +101,9 @@ def find_key(dotted: str) -> tuple[Path, Key]:
     if section.named and len(path) > 1 and (wrong := misnamed(path[1])):
         raise UsageError(wrong)
     known = dict(leaves(section, path[1] if len(path) > 1 else ANY_NAME))
+    if any(each[: len(path)] == path for each in known if each != path):
+        keys = ", ".join(each[-1] for each in known)
+        raise UsageError(f"is a table, expected one of its keys: {keys}")
     if path not in known:
         raise UsageError(words.unknown(dotted, map(words.dotted, known)))
     return path, known[path]

@@ -119,10 +119,12 @@ def test_variables_flags_and_rights_have_their_own(place: Place) -> None:
 
 def test_a_file_of_this_moment_is_not_kept(place: Place) -> None:
     """A file that could change once more without showing it is checked again."""
-    now = 10**18
-    assert cache.settled([None, (now - 10**9, now - 10**9, 1, 1)], now)
-    assert not cache.settled([(now - 10**9, now - 10**6, 1, 1)], now)
-    assert not cache.settled([(now + 10**9, 0, 1, 1)], now)
+    second, now = 10**9, 10**18 + 1
+    assert cache.settled([None, (now - second, now - second, 1, 1)], now)
+    assert not cache.settled([(now - second, now - second // 1000, 1, 1)], now)
+    assert not cache.settled([(now + second, 0, 1, 1)], now)
+    assert not cache.settled([(now - 1 - second, 0, 1, 1)], now), "its times may be told in seconds only"
+    assert cache.settled([(now - 1 - 3 * second, 0, 1, 1)], now)
 
 
 def torn(path: Path) -> None:

@@ -118,7 +118,8 @@ WRONG = {
     ("limits.timeout", "5x"): "limits.timeout: found '5x', expected a duration",
     ("limits.timeuot", "5s"): "limits.timeuot: is not known; did you mean limits.timeout?",
     ("limit.timeout", "5s"): "limit.timeout: is not known; did you mean limits?",
-    ("limits", "5s"): "limits: is not known",
+    ("monitor", "5s"): "monitor: is a table, expected one of its keys: interval",
+    ("rules.web", "5s"): "rules.web: is a table, expected one of its keys: names, command, max_concurrent",
     ("", "5s"): "'': is not known",
     ("rules.a b.names", "x"): "rules.'a b'.names: found the name 'a b', expected letters",
     ("rules.new.timeout", "5s"): "FILE: rules.new: says neither names nor command",
@@ -136,7 +137,13 @@ def test_nothing_is_written_when_the_result_is_wrong(place: Place, key: str, val
     with pytest.raises(ConfigError) as error:
         change(place, key, value)
     assert str(error.value).startswith(WRONG[key, value].replace("FILE", str(place.file)))
-    assert (place.file.read_text(), place.file.stat()) == (TEXT, before)
+    after = place.file.stat()
+    assert place.file.read_text() == TEXT
+    assert (after.st_ino, after.st_mtime_ns, after.st_mode) == (
+        before.st_ino,
+        before.st_mtime_ns,
+        before.st_mode,
+    )
     assert os.listdir(place.project) == ["guardian.toml"]
 
 
