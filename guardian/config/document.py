@@ -167,14 +167,17 @@ def _read(path: str, uid: int) -> bytes:
 def distrusted(path: str, seen: os.stat_result, uid: int) -> str:
     """Say why a file is not to be read, and what to do; empty when it may be.
 
-    Root follows only what nobody else can write: [alerts] names a command that it would run.
+    [alerts] names a command that is run: root follows only what nobody else can write, others not
+    what a stranger laid above their folder (in /tmp, say), unless GUARDIAN_CONFIG names it.
     """
     if stat.S_ISDIR(seen.st_mode):
         return "is a directory, expected a file"
     if not stat.S_ISREG(seen.st_mode) and path != os.devnull:
         return "is not a regular file"
-    if uid != 0 or path == os.devnull:
+    if uid < 0 or path == os.devnull:
         return ""
+    if uid != 0:
+        return _strange(path, seen.st_uid, uid)
     if seen.st_uid != 0:
         return f"belongs to user {seen.st_uid}, root reads only its own; use: chown root {printable(path)}"
     if seen.st_mode & 0o022:
@@ -182,3 +185,11 @@ def distrusted(path: str, seen: os.stat_result, uid: int) -> str:
             f"may be written by others (mode {seen.st_mode & 0o7777:04o}); use: chmod go-w {printable(path)}"
         )
     return ""
+
+
+def _strange(path: str, owner: int, uid: int) -> str:
+    if owner in (0, uid) or os.environ.get("GUARDIAN_CONFIG") == path:
+        return ""
+    return (
+        f"belongs to user {owner}, not to you; to follow it all the same: GUARDIAN_CONFIG={printable(path)}"
+    )

@@ -49,6 +49,12 @@ TRUST = {
     "user, own": (7, REGULAR | 0o600, 7, ""),
     "user, all may write": (7, REGULAR | 0o666, 7, ""),
     "user, of root": (7, REGULAR | 0o644, 0, ""),
+    "user, of a stranger": (
+        7,
+        REGULAR | 0o644,
+        8,
+        "belongs to user 8, not to you; to follow it all the same: GUARDIAN_CONFIG=/f",
+    ),
     "a folder": (7, FOLDER | 0o700, 7, "is a directory, expected a file"),
     "a FIFO": (7, FIFO | 0o600, 7, "is not a regular file"),
     "a device": (7, DEVICE | 0o600, 7, "is not a regular file"),
@@ -59,6 +65,12 @@ TRUST = {
 def test_root_follows_only_what_nobody_else_can_write(uid: int, mode: int, owner: int, message: str) -> None:
     """As root, a file that others may write is refused, with what to do (P2, P10)."""
     assert distrusted("/f", seen(mode, owner), uid) == message
+
+
+def test_a_strangers_file_is_followed_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What GUARDIAN_CONFIG names is followed, whoever's it is: somebody decided so (P9)."""
+    monkeypatch.setenv("GUARDIAN_CONFIG", "/f")
+    assert distrusted("/f", seen(REGULAR | 0o644, 8), 7) == ""
 
 
 def test_root_refuses_a_file_that_others_may_write(place: Place, needs_root: None) -> None:
