@@ -64,7 +64,8 @@ def main(words: Sequence[str]) -> int:
     try:
         given, command = parse(words)
         order = order_of(given, command, load_settings())
-        return run(order, choose(order.containment))
+        containment, _ = choose(order.containment, order.run_id)
+        return run(order, containment)
     except GuardianError as error:
         from guardian.cli.edge import failed  # late: most runs have nothing to complain about
 

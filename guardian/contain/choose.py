@@ -2,13 +2,65 @@
 
 from __future__ import annotations
 
-from guardian.contain.subreaper import Subreaper
+from guardian.contain.contract import Choice
+from guardian.errors import GuardianError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from guardian.contain.contract import Containment
 
+    Maker = Callable[[str], Containment]
 
-def choose(wanted: str = "auto") -> Containment:
-    """Return it."""
-    return Subreaper()
+
+class NotHere(Exception):
+    """A way that does not work on this machine, or not for this user; the text says why."""
+
+
+def _cgroup(run_id: str) -> Containment:
+    from guardian.contain.cgroup import CannotCreate, Cgroup
+
+    try:
+        made = Cgroup.create(run_id)
+    except CannotCreate as error:
+        raise NotHere(str(error)) from None
+    made.own()
+    return made
+
+
+def _subreaper(_run_id: str) -> Containment:
+    from guardian.contain.subreaper import Subreaper
+
+    made = Subreaper()
+    made.own()
+    return made
+
+
+def _tree(run_id: str) -> Containment:
+    from guardian.contain.tree import Tree
+
+    made = Tree(run_id)
+    made.own()
+    return made
+
+
+LADDER: dict[str, Maker] = {"cgroup": _cgroup, "subreaper": _subreaper, "tree": _tree}  # the strongest first
+
+
+def choose(wanted: str, run_id: str) -> tuple[Containment, Choice]:
+    """Return the containment for a run, made and owned by this process, and why no stronger one.
+
+    `wanted` is "auto" or the name of a way, which is then taken or refused: GuardianError.
+    """
+    if wanted != "auto" and wanted not in LADDER:
+        raise UsageError(f"containment: found {wanted!r}, expected auto, {', '.join(LADDER)}")
+    reasons: list[str] = []
+    for name, make in LADDER.items():
+        if wanted not in ("auto", name):
+            continue
+        try:
+            return make(run_id), Choice(name, tuple(reasons))
+        except (NotHere, GuardianError) as error:
+            reasons.append(f"{name}: {error}")
+    raise GuardianError(f"cannot contain the command: {'; '.join(reasons)}")

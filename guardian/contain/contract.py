@@ -24,6 +24,10 @@ if TYPE_CHECKING:
             """Fork; the child, a member from its first instruction, calls `child`, which execs or exits."""
             ...
 
+        def identify(self, pid: int) -> ProcId | None:
+            """Return who has this pid at this moment, on the clock of `members`."""
+            ...
+
         def empty(self) -> bool:
             """Whether nobody of the tree is alive; cheap."""
             ...

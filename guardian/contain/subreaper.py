@@ -39,6 +39,10 @@ class Subreaper:
             child()
         return pid
 
+    def identify(self, pid: int) -> ProcId | None:
+        """Return who has this pid at this moment."""
+        return descent.identify(pid)
+
     def _pids(self) -> list[int]:
         return descent.below([os.getpid()])
 
@@ -55,6 +59,8 @@ class Subreaper:
         import resource  # late: needed by those runs only that have to be ended
 
         for proc in members:
+            if descent.identify(proc.pid) != proc.id:
+                continue  # not a stranger who has its pid by now
             try:
                 resource.prlimit(proc.pid, resource.RLIMIT_NPROC, (0, 0))
             except OSError:

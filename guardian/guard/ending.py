@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 
 from guardian.actions import How, Outcome, Sent
-from guardian.contain import descent
 from guardian.kill.escalate import open_case, step
 from guardian.kill.signals import SIGNALS, send
 
@@ -49,7 +48,7 @@ class Ending:
         return [
             Outcome(each, Sent.DONE)
             if each.target in at_once
-            else Outcome(each, *send(each.target, self._signals[each.how], descent.identify))
+            else Outcome(each, *send(each.target, self._signals[each.how], self._containment.identify))
             for each in sends
         ]
 

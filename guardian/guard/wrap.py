@@ -34,7 +34,6 @@ def run(order: Order, containment: Containment) -> int:
         own_group=home.fixed,
     )
     ours, theirs = line_pair()
-    containment.own()
     gc.disable()  # short-lived, and a collection after fork would copy every page that it visits
     sentinel = os.fork()
     if sentinel == 0:
@@ -62,6 +61,7 @@ def _serve(order: Order, containment: Containment, wire: Wire, child: Child) -> 
     sentinel = Sentinel(order, containment, wire)
     sentinel.launch(child)
     sentinel.serve()
+    containment.close()
     return conclude(order, sentinel, child)
 
 
@@ -75,6 +75,7 @@ def _be_front(order: Order, containment: Containment, front: Front, posture: Pos
         from guardian.guard.takeover import take_over
 
         take_over(order, containment, front.alarmed)
+        containment.close()
         code = LOST
     home.take_terminal_back()
     return code

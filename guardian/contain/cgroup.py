@@ -1,0 +1,185 @@
+"""Owning a tree by a cgroup of version 2 (kernel: admin-guide/cgroup-v2.rst), where one may be created.
+
+Works without any controller, so also in the `unified` mount of a hybrid machine: what counts are
+cgroup.kill (Linux 5.14), which ends everybody at once, whatever forks meanwhile, and cgroup.freeze.
+The owner is a subreaper as well: a member with the rights to leave the cgroup stays its descendant.
+"""
+
+from __future__ import annotations
+
+import os
+
+from guardian.contain import descent
+from guardian.contain.contract import Usage
+from guardian.contain.kernel import fork_into
+from guardian.contain.subreaper import Subreaper
+from guardian.procs.linux import read_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import NoReturn
+
+    from guardian.procs.model import Proc, ProcId
+
+MOUNTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")  # of a unified and of a hybrid machine (systemd(1))
+FILE_SIZE = 1 << 20  # of one read
+HEADROOM = 0.1  # of memory.max above the limit: our own, politer look comes first
+
+
+def mount_point() -> str:
+    """Return where cgroup v2 is mounted; empty when it is not."""
+    for path in MOUNTS:
+        if os.path.exists(f"{path}/cgroup.controllers"):
+            return path
+    try:
+        lines = read_file("/proc/self/mountinfo", FILE_SIZE).decode("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    found = (line.partition(" - ") for line in lines)
+    return next((left.split()[4] for left, _, right in found if right.startswith("cgroup2 ")), "")
+
+
+def own_group() -> str:
+    """Return the folder of this process's cgroup; empty when there is none (cgroups(7))."""
+    mount = mount_point()
+    try:
+        lines = read_file("/proc/self/cgroup", FILE_SIZE).decode("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    path = next((line[3:] for line in lines if line.startswith("0::")), "")
+    return mount + path.rstrip("/") if mount and path and not path.startswith("/..") else ""
+
+
+class CannotCreate(Exception):
+    """There can be no cgroup here; the text says why, and what would help."""
+
+
+class Cgroup(Subreaper):
+    """Owns everybody in a cgroup of its own, and everybody below this process."""
+
+    name = "cgroup"
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    @classmethod
+    def create(cls, run_id: str, *, parent: str | None = None) -> Cgroup:
+        """Make a cgroup below `parent`, our own unless given; CannotCreate says why not."""
+        parent = own_group() if parent is None else parent
+        if not parent:
+            raise CannotCreate("cgroup v2 is not mounted, or this process is in none")
+        folder = f"{parent}/guardian-{run_id}-{os.urandom(4).hex()}"
+        try:
+            os.mkdir(folder)
+        except OSError as error:
+            raise CannotCreate(
+                f"no cgroup may be created in {parent} ({error.strerror}); systemd delegates one: "
+                "systemd-run --user --scope -p Delegate=yes"
+            ) from None
+        if not os.path.exists(f"{folder}/cgroup.kill"):
+            os.rmdir(folder)
+            raise CannotCreate("this kernel has no cgroup.kill (Linux 5.14)")
+        return cls(folder)
+
+    def limit_memory(self, limit: int) -> bool:
+        """Set memory.max a little above the limit, as a backstop; whether the controller is there for us."""
+        try:
+            self._write("memory.max", str(int(limit * (1 + HEADROOM))))
+            self._write("memory.oom.group", "1")
+        except OSError:
+            return False
+        return True
+
+    def spawn(self, child: Callable[[], NoReturn]) -> int:
+        """Fork into the cgroup; on a kernel that cannot (before 5.7) the child moves itself."""
+        pid = fork_into(self._handle)
+        if pid is None:
+            return super().spawn(lambda: self._enter_and(child))
+        if pid == 0:
+            child()
+        return pid
+
+    def _enter_and(self, child: Callable[[], NoReturn]) -> NoReturn:
+        try:
+            self._write("cgroup.procs", "0")
+        except OSError:
+            pass  # it is below a subreaper all the same
+        child()
+
+    def _write(self, file: str, text: str) -> None:
+        """Write to one of the cgroup's files; OSError when the kernel refuses."""
+        fd = os.open(f"{self.folder}/{file}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, text.encode("ascii"))
+        finally:
+            os.close(fd)
+
+    def _groups(self) -> Iterator[str]:
+        """Name the cgroup's folder and those that members made in it, the deepest first."""
+        for folder, _, _ in os.walk(self.folder, topdown=False):
+            yield folder
+
+    def _inside(self) -> list[int]:
+        """Return the pids in the cgroup; 0 is one of another PID namespace, which is left to the kernel."""
+        pids: list[int] = []
+        for folder in self._groups():
+            try:
+                pids += map(int, read_file(f"{folder}/cgroup.procs", FILE_SIZE).split())
+            except OSError:
+                continue  # removed meanwhile, or a threaded one: its processes are listed above it
+        return [pid for pid in pids if pid > 0]
+
+    def members(self) -> list[Proc]:
+        """Return everybody alive in the cgroup or below this process."""
+        return descent.living(dict.fromkeys([*self._inside(), *self._pids()]))
+
+    def _all_at_once(self, file: str) -> frozenset[ProcId]:
+        inside = frozenset(proc.id for proc in descent.living(self._inside()))
+        try:
+            self._write(file, "1")
+        except OSError:
+            return frozenset()  # then each gets its signal
+        return inside
+
+    def freeze(self) -> frozenset[ProcId]:
+        """Stop everybody in the cgroup; they do not notice."""
+        return self._all_at_once("cgroup.freeze")
+
+    def kill(self) -> frozenset[ProcId]:
+        """End everybody in the cgroup, those included that are being forked."""
+        return self._all_at_once("cgroup.kill")
+
+    def usage(self) -> Usage:
+        """Return what the kernel counts for the cgroup."""
+        cpu = self._numbers("cpu.stat").get("usage_usec")
+        current = self._numbers("memory.current", key="current").get("current")
+        killed = self._numbers("memory.events").get("oom_group_kill")
+        return Usage(
+            cpu=-1.0 if cpu is None else cpu / 1e6,
+            memory=-1 if current is None else current,
+            out_of_memory=-1 if killed is None else killed,
+        )
+
+    def _numbers(self, file: str, *, key: str = "") -> dict[str, int]:
+        """Read a file of "name number" lines, or of one number, which is then called `key`."""
+        try:
+            text = read_file(f"{self.folder}/{file}", FILE_SIZE).decode("ascii")
+        except OSError:
+            return {}
+        words = (f"{key} {line}".split() for line in text.splitlines())
+        return {name: int(number) for name, number in words}
+
+    def close(self) -> None:
+        """Remove the cgroup; who may go on living moves to where guardian came from."""
+        for pid in self._inside():
+            try:
+                self._write("../cgroup.procs", str(pid))
+            except OSError:
+                continue  # ended meanwhile
+        for folder in self._groups():
+            try:
+                os.rmdir(folder)
+            except OSError:
+                return  # somebody who cannot be moved: the cgroup lives as long
