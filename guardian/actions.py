@@ -8,6 +8,10 @@ from guardian.procs.model import ProcId
 from guardian.units import exact_duration, exact_size, format_duration, format_size
 from guardian.values import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Kind(Enum):
     """Which limit was broken, or what else asks for an end."""
@@ -17,6 +21,13 @@ class Kind(Enum):
     CPU = "max_cpu"
     AGE = "timeout"
     ASKED = "asked"  # a person said so: cleanup --all
+    IDLE = "idle_timeout"  # from here on: of `guardian run`
+    CPU_TIME = "cpu_time"
+    PROCS = "max_procs"
+    OUTPUT = "max_output"
+    LEFT = "left behind"  # what the command started and did not end
+    OWNER = "bind_to"  # the process that the run was bound to has ended
+    GUARD = "guardian"  # one of guardian's own two processes was ended or stopped
 
 
 class Reason(Value):
@@ -29,16 +40,25 @@ class Reason(Value):
     note: str = ""  # what else decided, e.g. "nothing read or written for 60s"
 
     def __str__(self) -> str:
-        text = _RENDER[self.kind](self)
+        text = _FACTS[self.kind](self)
         return f"{text}; {self.note}" if self.note else text
 
 
-_RENDER = {
+_FACTS: dict[Kind, Callable[[Reason], str]] = {
     Kind.COUNT: lambda r: f"{r.measured:.0f} launches, max_concurrent is {r.limit:.0f}",
     Kind.MEMORY: lambda r: f"memory {format_size(r.measured)}, max_memory is {exact_size(int(r.limit))}",
-    Kind.CPU: lambda r: f"CPU {r.measured:.0f} %, max_cpu is {r.limit:.0f} %",
+    Kind.CPU: lambda r: f"CPU {r.measured:.0f} %, max_cpu is {r.limit:g} %",
     Kind.AGE: lambda r: f"age {format_duration(r.measured)}, timeout is {exact_duration(r.limit)}",
-    Kind.ASKED: lambda r: "asked to end every match",
+    Kind.ASKED: lambda _: "asked to end every match",
+    Kind.IDLE: lambda r: (
+        f"no output and no CPU for {format_duration(r.measured)}, idle_timeout is {exact_duration(r.limit)}"
+    ),
+    Kind.CPU_TIME: lambda r: f"CPU time {format_duration(r.measured)}, cpu_time is {exact_duration(r.limit)}",
+    Kind.PROCS: lambda r: f"{r.measured:.0f} processes, max_procs is {r.limit:.0f}",
+    Kind.OUTPUT: lambda r: f"output {format_size(r.measured)}, max_output is {exact_size(int(r.limit))}",
+    Kind.LEFT: lambda _: "still running when the command had ended",
+    Kind.OWNER: lambda r: f"process {r.limit:.0f}, to which the run was bound, has ended",
+    Kind.GUARD: lambda _: "guardian itself was ended or stopped",
 }
 
 
