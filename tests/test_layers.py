@@ -35,6 +35,10 @@ SHARED = (
     "guardian.kill.signals",
     "guardian.policy.limits",
 )
+# What decides, and what sees: the first gets values of the second, and imports it as a type at most.
+DECIDING = (PACKAGE / "actions.py", *PACKAGE.glob("policy/*.py"), *PACKAGE.glob("kill/*.py"))
+SEEING = {f"guardian.procs.{name}" for name in ("deaths", "linux", "machine", "portable", "table")}
+
 HEAVY = {
     "typing", "dataclasses", "re", "json", "inspect", "typer", "rich", "asyncio", "loguru", "logging",
     "apscheduler", "msgspec", "psutil", "tomlkit", "tomllib", "httpx", "watchfiles", "subprocess", "pathlib",
@@ -65,17 +69,31 @@ def test_psutil_signals_nobody(path: Path) -> None:
         assert not {name for name in called(path) if name.endswith(PSUTIL_SIGNALLING)}
 
 
-def test_what_run_shares_is_cheap_to_import() -> None:
-    """Seeing, killing and limits pull in nothing that would slow `guardian run` down (P12)."""
+def imported_with(*modules: str) -> set[str]:
+    """Return all modules that importing these brings in, in a Python that has imported nothing else."""
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); before = set(sys.modules);"
-        f"import {', '.join(SHARED)};"
+        f"import {', '.join(modules)};"
         "after = sorted(set(sys.modules) - before); import json; print(json.dumps(after))"
     )
     run = subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True)
-    imported = set(json.loads(run.stdout))
+    return set(json.loads(run.stdout))
+
+
+def test_what_run_shares_is_cheap_to_import() -> None:
+    """Seeing, killing and limits pull in nothing that would slow `guardian run` down (P12)."""
+    imported = imported_with(*SHARED)
     assert "guardian.kill.signals" in imported
     assert not imported & HEAVY
+
+
+def test_what_decides_brings_in_nothing_that_sees_or_signals() -> None:
+    """Importing every deciding module loads no table, no look at the machine and no sender of signals."""
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted(DECIDING)]
+    deciding = {name.removesuffix(".__init__") for name in names} - {"guardian.kill.signals"}
+    imported = imported_with(*sorted(deciding))
+    assert deciding <= imported
+    assert not imported & (SEEING | {"guardian.kill.signals", "psutil", "subprocess"})
 
 
 def test_every_package_says_what_it_is() -> None:
