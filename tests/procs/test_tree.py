@@ -81,6 +81,15 @@ def test_nobody_is_found_behind_a_cut(seen: Snapshot, cut: frozenset[int]) -> No
         assert found == {each.pid for each in tree.descendants(without, root)}
 
 
+@pytest.mark.parametrize("circle", [(5, 6), (5, 6, 7), (5,)])
+def test_a_circle_is_walked_once(circle: tuple[int, ...]) -> None:
+    """Parents that go round, as rows read at different moments can say, end the walk, up and down (P2)."""
+    above = dict(zip(circle, circle[1:] + circle[:1], strict=True))
+    seen = snapshot(*(proc(pid, above[pid], start=9) for pid in circle), proc(20, 5))
+    assert [each.pid for each in tree.ancestors(seen, seen.procs[20])] == list(circle)
+    assert {each.pid for each in tree.descendants(seen, seen.procs[5])} == {*circle[1:], 20}
+
+
 def test_a_tree_is_found_whole() -> None:
     """Children and theirs are found, siblings and strangers are not."""
     seen = snapshot(proc(1, 0), proc(10), proc(11, 10), proc(12, 11), proc(13, 10), proc(20), proc(21, 20))

@@ -80,8 +80,9 @@ def test_a_process_whose_first_thread_has_ended(litter: Litter) -> None:
     closer = table.closer(snapshot, Wants(*[frozenset({victim.pid})] * 4)).procs[victim.pid]
     assert closer.pss > HELD
     assert closer.uid == os.getuid()
-    assert closer.io > 0
     assert closer.wchan != ""
+    if os.geteuid() == 0:  # the kernel shows it to no other user, not even its own: unknown, so spared
+        assert closer.io > 0
     victim.kill()
     victim.wait()
     assert table.identify(victim.pid) is None

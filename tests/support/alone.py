@@ -35,7 +35,8 @@ def become_nobody():
 def alone(code: str, *, inside: tuple[str, ...] = (), timeout: float = 60) -> dict[str, Any]:
     """Run `code` after PREAMBLE, behind the command `inside`; return what it told."""
     command = [*inside, sys.executable, "-c", PREAMBLE + code]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, f"{done.stderr}\n{done.stdout}"
     told: dict[str, Any] = json.loads(done.stdout)
