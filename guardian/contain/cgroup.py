@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 
 from guardian.contain import descent
-from guardian.contain.contract import Usage
 from guardian.contain.kernel import fork_into
 from guardian.contain.subreaper import Subreaper
 from guardian.procs.linux import read_file
@@ -62,6 +61,7 @@ class Cgroup(Subreaper):
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self._limited = False  # whether memory.max is set
         self._handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     @classmethod
@@ -88,9 +88,10 @@ class Cgroup(Subreaper):
         try:
             self._write("memory.max", str(int(limit * (1 + HEADROOM))))
             self._write("memory.oom.group", "1")
+            self._limited = True
         except OSError:
-            return False
-        return True
+            pass  # no such controller here
+        return self._limited
 
     def spawn(self, child: Callable[[], NoReturn]) -> int:
         """Fork into the cgroup; on a kernel that cannot (before 5.7) the child moves itself."""
@@ -131,12 +132,12 @@ class Cgroup(Subreaper):
                 continue  # removed meanwhile, or a threaded one: its processes are listed above it
         return [pid for pid in pids if pid > 0]
 
-    def members(self) -> list[Proc]:
-        """Return everybody alive in the cgroup or below this process."""
-        return descent.living(dict.fromkeys([*self._inside(), *self._pids()]))
+    def everybody(self) -> list[Proc]:
+        """Return everybody in the cgroup or below this process."""
+        return descent.looks(dict.fromkeys([*self._inside(), *self._pids()]))
 
     def _all_at_once(self, file: str) -> frozenset[ProcId]:
-        inside = frozenset(proc.id for proc in descent.living(self._inside()))
+        inside = frozenset(proc.id for proc in descent.looks(self._inside()))
         try:
             self._write(file, "1")
         except OSError:
@@ -151,25 +152,22 @@ class Cgroup(Subreaper):
         """End everybody in the cgroup, those included that are being forked."""
         return self._all_at_once("cgroup.kill")
 
-    def usage(self) -> Usage:
-        """Return what the kernel counts for the cgroup."""
-        cpu = self._numbers("cpu.stat").get("usage_usec")
-        current = self._numbers("memory.current", key="current").get("current")
-        killed = self._numbers("memory.events").get("oom_group_kill")
-        return Usage(
-            cpu=-1.0 if cpu is None else cpu / 1e6,
-            memory=-1 if current is None else current,
-            out_of_memory=-1 if killed is None else killed,
-        )
+    def cpu(self) -> float:
+        """Return CPU seconds of everybody who is or was in the cgroup."""
+        used = self._numbers("cpu.stat").get("usage_usec")
+        return -1.0 if used is None else used / 1e6
 
-    def _numbers(self, file: str, *, key: str = "") -> dict[str, int]:
-        """Read a file of "name number" lines, or of one number, which is then called `key`."""
+    def out_of_memory(self) -> bool:
+        """Whether the kernel has ended the cgroup at memory.max."""
+        return self._limited and self._numbers("memory.events").get("oom_group_kill", 0) > 0
+
+    def _numbers(self, file: str) -> dict[str, int]:
+        """Read a file of "name number" lines; empty where there is none."""
         try:
             text = read_file(f"{self.folder}/{file}", FILE_SIZE).decode("ascii")
         except OSError:
             return {}
-        words = (f"{key} {line}".split() for line in text.splitlines())
-        return {name: int(number) for name, number in words}
+        return {name: int(number) for name, number in (line.split() for line in text.splitlines())}
 
     def close(self) -> None:
         """Remove the cgroup; who may go on living moves to where guardian came from."""

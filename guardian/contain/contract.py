@@ -32,8 +32,15 @@ if TYPE_CHECKING:
             """Whether nobody of the tree is alive; cheap."""
             ...
 
+        def everybody(self) -> list[Proc]:
+            """Return the members, with the dead whom nobody has reaped yet, as far as they are seen.
+
+            Slightly racy while they fork: whoever must not miss anybody looks until nothing is new.
+            """
+            ...
+
         def members(self) -> list[Proc]:
-            """Return the living members. Slightly racy while they fork: look until nothing is new."""
+            """Return those of everybody who are alive."""
             ...
 
         def brake(self, members: Iterable[Proc]) -> None:
@@ -48,21 +55,21 @@ if TYPE_CHECKING:
             """End members all at once where the kernel can, and return whom; others need SIGKILL."""
             ...
 
-        def usage(self) -> Usage:
-            """Return what the kernel itself counts for the tree as a whole; -1 for what it does not."""
+        def cpu(self) -> float:
+            """Return CPU seconds of the tree, its dead included, as the kernel counts; -1: it does not."""
+            ...
+
+        def limit_memory(self, limit: int) -> bool:
+            """Let the kernel end the tree a little above the limit, as a backstop; whether it will."""
+            ...
+
+        def out_of_memory(self) -> bool:
+            """Whether the kernel has ended members for that backstop."""
             ...
 
         def close(self) -> None:
             """Remove what was made for the tree; called when it is empty or given up."""
             ...
-
-
-class Usage(Value):
-    """What the kernel counts for a tree as a whole, its dead included; -1: it does not."""
-
-    cpu: float = -1.0  # seconds
-    memory: int = -1  # bytes charged: what is resident, tmpfs and pipe buffers too, shared pages once
-    out_of_memory: int = -1  # how often the kernel ended somebody for the backstop
 
 
 class Choice(Value):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from guardian.procs.linux import STAT_SIZE, parse_stat, read_file
+from guardian.procs.linux import living_thread, only_gone, read_stat
 from guardian.procs.model import Proc, ProcId
 
 TYPE_CHECKING = False
@@ -20,11 +20,16 @@ CHILDREN_SIZE = 1 << 16  # of one read; a file that is longer is read on
 
 
 def look(pid: int) -> Proc | None:
-    """Return what one look at a process shows; None when it has gone."""
-    try:
-        return Proc(*parse_stat(pid, read_file(f"/proc/{pid}/stat", STAT_SIZE))[0])
-    except (OSError, ValueError, IndexError):
+    """Return what one look at a process shows; None when it has gone, SeeError when that cannot be told."""
+    folder = f"/proc/{pid}"
+    seen = read_stat(folder, pid)
+    if seen is None:
         return None
+    proc = Proc(*seen[0])
+    if proc.state != "Z" or proc.threads <= 1:
+        return proc
+    living = read_stat(living_thread(folder), pid)  # the first thread has ended, others have the memory
+    return proc if living is None else proc.replace(rss=living[0][-2])
 
 
 def identify(pid: int) -> ProcId | None:
@@ -33,20 +38,18 @@ def identify(pid: int) -> ProcId | None:
     return proc.id if proc is not None else None
 
 
-def _whole(path: str) -> bytes:
-    """Read a file to its end; empty when its process has gone."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
+def whole(path: str) -> bytes:
+    """Read a file to its end; empty when its process has gone, SeeError when that cannot be told."""
     parts = []
     try:
-        while part := os.read(fd, CHILDREN_SIZE):
-            parts.append(part)
-    except OSError:
-        pass  # gone between two reads: what was read is true
-    finally:
-        os.close(fd)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            while part := os.read(fd, CHILDREN_SIZE):
+                parts.append(part)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        only_gone(error)
     return b"".join(parts)
 
 
@@ -54,9 +57,10 @@ def children(pid: int) -> list[int]:
     """Return the pids of a process's children, zombies included; empty when it has gone."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
+    except OSError as error:
+        only_gone(error)
         return []
-    return [int(each) for tid in threads for each in _whole(f"/proc/{pid}/task/{tid}/children").split()]
+    return [int(each) for tid in threads for each in whole(f"/proc/{pid}/task/{tid}/children").split()]
 
 
 def below(roots: Iterable[int], *, without: Container[int] = ()) -> list[int]:
@@ -71,6 +75,6 @@ def below(roots: Iterable[int], *, without: Container[int] = ()) -> list[int]:
     return list(found)
 
 
-def living(pids: Iterable[int]) -> list[Proc]:
-    """Return those of the processes that are alive, as one look shows them."""
-    return [proc for proc in map(look, pids) if proc is not None and not proc.gone]
+def looks(pids: Iterable[int]) -> list[Proc]:
+    """Return what one look at each of the processes shows; those that have gone are left out."""
+    return [proc for proc in map(look, pids) if proc is not None]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 
 from guardian.contain import descent
-from guardian.contain.contract import Usage
 from guardian.contain.kernel import become_subreaper
 from guardian.errors import GuardianError
 
@@ -50,9 +49,13 @@ class Subreaper:
         """Whether nobody is left."""
         return not self.members()
 
+    def everybody(self) -> list[Proc]:
+        """Return everybody below this process."""
+        return descent.looks(self._pids())
+
     def members(self) -> list[Proc]:
         """Return everybody alive below this process."""
-        return descent.living(self._pids())
+        return [proc for proc in self.everybody() if not proc.gone]
 
     def brake(self, members: Iterable[Proc]) -> None:
         """Set RLIMIT_NPROC of the members to 0 (prlimit(2)): their forks fail. Root is exempt."""
@@ -74,9 +77,17 @@ class Subreaper:
         """Nobody: without a cgroup each is ended on its own."""
         return frozenset()
 
-    def usage(self) -> Usage:
-        """Nothing is counted for the tree as a whole."""
-        return Usage()
+    def cpu(self) -> float:
+        """Not counted by the kernel for the tree as a whole."""
+        return -1.0
+
+    def limit_memory(self, limit: int) -> bool:
+        """Not without a cgroup."""
+        return False
+
+    def out_of_memory(self) -> bool:
+        """Not without a cgroup."""
+        return False
 
     def close(self) -> None:
         """Nothing was made."""

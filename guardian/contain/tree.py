@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 
-from guardian.contain.contract import Usage
 from guardian.kill.reach import led_groups, reach
 from guardian.procs.linux import read_file
 from guardian.procs.model import TICKS
@@ -64,6 +63,10 @@ class Tree:
         self._forget(snapshot)
         return list(found.values())
 
+    def everybody(self) -> list[Proc]:
+        """Return the same: the dead leave no trace."""
+        return self.members()
+
     @staticmethod
     def _groups_of(procs: Iterable[Proc]) -> frozenset[int]:
         return frozenset(group for proc in procs for group in (proc.pgrp, proc.session))
@@ -95,9 +98,17 @@ class Tree:
         """Nobody: each is ended on its own."""
         return frozenset()
 
-    def usage(self) -> Usage:
-        """Nothing is counted for the tree as a whole."""
-        return Usage()
+    def cpu(self) -> float:
+        """Not counted for the tree as a whole."""
+        return -1.0
+
+    def limit_memory(self, limit: int) -> bool:
+        """Not without a cgroup."""
+        return False
+
+    def out_of_memory(self) -> bool:
+        """Not without a cgroup."""
+        return False
 
     def close(self) -> None:
         """Nothing was made."""

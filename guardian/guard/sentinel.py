@@ -7,10 +7,12 @@ therefore imported only when the command has run for a moment, or when there is 
 from __future__ import annotations
 
 import os
-import select
 import time
 
 from guardian.contain.rawsignal import signal
+from guardian.errors import SeeError
+from guardian.guard.ears import Ears
+from guardian.guard.handles import send_by_handle
 from guardian.guard.leader import Leader
 from guardian.guard.posture import ALL, go_deaf
 from guardian.guard.wire import Alarmed
@@ -24,13 +26,23 @@ if TYPE_CHECKING:
     from guardian.guard.wire import Wire
 
 WARM_UP = 0.02  # seconds
+HURRYING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+BLIND = 0.05  # seconds until the next look when /proc could not be read
 
 
 class Sentinel:
     """One run, from the launch of the command to the end of the last of its processes."""
 
-    def __init__(self, order: Order, containment: Containment, wire: Wire) -> None:
-        self._order, self._containment, self._wire = order, containment, wire
+    def __init__(
+        self, order: Order, containment: Containment, wire: Wire, *, front: int | None, owner: int | None
+    ) -> None:
+        self._order, self._containment, self._wire, self._front = order, containment, wire, front
+        self._ears = Ears()
+        for name, fd in (("front", front), ("owner", owner), ("wire", wire.reading)):
+            if fd is not None:
+                self._ears.listen(name, fd)
+        self.lost: set[str] = set()  # of front and owner
+        self._front_stopped = False
         self.duty: Duty | None = None
 
     def launch(self, child: Child) -> None:
@@ -40,43 +52,67 @@ class Sentinel:
         os.setpgid(0, 0)
         go_deaf()
         self._alarmed = Alarmed(frozenset({signal.SIGCHLD}))
+        self._ears.listen("alarm", self._alarmed.reading)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ALL)
 
     def serve(self) -> None:
         """Watch over the command until nobody of its tree is left, or who is left cannot be ended."""
-        poll = select.poll()
-        poll.register(self._alarmed.reading, select.POLLIN)
-        poll.register(self._wire.reading, select.POLLIN)
         due = self._turn(self.started)
         while due is not None:
-            poll.poll(max(0.0, due - time.monotonic()) * 1000)
-            self._alarmed.came()
-            self._hear()
-            if self._wire.closed:
-                poll = select.poll()
-                poll.register(self._alarmed.reading, select.POLLIN)
-            self.leader.look()
-            self.leader.reap_others()
+            self._hear(self._ears.wait(due))
+            self._follow_leader()
             due = self._turn(time.monotonic())
+        self._mirror(0)
 
-    def _hear(self) -> None:
-        """Pass on what the front was sent; once the tree is being ended, any such signal says: now."""
+    def _hear(self, names: frozenset[str]) -> None:
+        """Take in who has gone and what the front says."""
+        for name in names & {"front", "owner"}:
+            self.lost.add(name)
+            self._ears.ignore(name)
+        if "alarm" in names:
+            self._alarmed.came()
         for _, number in self._wire.heard():
-            self.leader.signal(int(number))
-            if self.duty is not None:
-                self.duty.hurry(time.monotonic())
+            self._pass_on(int(number))
+        if self._wire.closed:
+            self.lost.add("front")
+            self._ears.ignore("wire")
+
+    def _pass_on(self, number: int) -> None:
+        """Give the command a signal that the front got; once the tree is being ended it says: now."""
+        if number != signal.SIGCONT or self.leader.stopped:
+            self.leader.signal(number)
+        if self.duty is not None and number in HURRYING:
+            self.duty.hurry(time.monotonic())
+
+    def _follow_leader(self) -> None:
+        """Take in what happened to the command; the front stops and goes on with it."""
+        self.leader.look()
+        self.leader.reap_others()
+        self._mirror(self.leader.stopped if self.leader.code is None else 0)
+
+    def _mirror(self, stopped: int) -> None:
+        """Let the front be stopped by the same signal, so that the shell sees the job stopped; or go on."""
+        if stopped and not self._front_stopped:
+            self._wire.say("stop", stopped)
+        elif self._front_stopped and not stopped:
+            send_by_handle(self._front, signal.SIGCONT)
+        self._front_stopped = bool(stopped)
 
     def _turn(self, now: float) -> float | None:
         """Take one step; return when the next is due, None when the run is over."""
-        if self.duty is None:
+        try:
+            if self.duty is not None:
+                return self.duty.turn(now)
             if self.leader.code is not None and self._containment.empty():
                 return None
-            if self.leader.code is None and not self._wire.closed and now < self.started + WARM_UP:
-                return self.started + WARM_UP
-            self.duty = self._take_up_duty()
-        return self.duty.turn(now)
+        except SeeError:
+            return now + BLIND  # no descriptor or memory left on the machine: to see nobody is not nobody
+        if self.leader.code is None and not self.lost and now < self.started + WARM_UP:
+            return self.started + WARM_UP
+        self.duty = self._take_up_duty()
+        return now
 
     def _take_up_duty(self) -> Duty:
         from guardian.guard.duty import Duty
 
-        return Duty(self._order, self._containment, self.leader, self._wire, started=self.started)
+        return Duty(self._order, self._containment, self, self._wire)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import select
 import time
 
 from guardian.actions import Kind, Reason
 from guardian.contain import descent
-from guardian.guard.duty import LAST_GRACE
+from guardian.errors import SeeError
+from guardian.guard.duty import LAST_GRACE, go_first
+from guardian.guard.ears import Ears
 from guardian.guard.ending import Ending
+from guardian.guard.sentinel import BLIND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,21 +20,32 @@ if TYPE_CHECKING:
     from guardian.guard.wire import Alarmed
 
 
-def take_over(order: Order, containment: Containment, alarmed: Alarmed) -> Ending:
-    """End everybody below this process; the sentinel is gone, so its orphans are ours by now."""
-    grace = min(order.grace, LAST_GRACE)
-    ending = Ending(containment, Reason("run", Kind.GUARD), now=time.monotonic(), grace=grace, ask=order.ask)
-    poll = select.poll()
-    poll.register(alarmed.reading, select.POLLIN)
+def take_over(order: Order, containment: Containment, alarmed: Alarmed, *, late: bool) -> Ending:
+    """End everybody below this process; the sentinel is gone, so its orphans are ours by now.
+
+    `late`: the sentinel was alive and let the timeout pass.
+    """
+    go_first()
+    kind, limit = (Kind.AGE, order.bounds.timeout) if late else (Kind.GUARD, 0.0)
+    reason = Reason(order.rule, kind, limit, limit, "the sentinel did not do it" if late else "")
+    ending = Ending(
+        containment, reason, now=time.monotonic(), grace=min(order.grace, LAST_GRACE), ask=order.ask
+    )
+    ears = Ears()
+    ears.listen("alarm", alarmed.reading)
     due: float | None = time.monotonic()
     while due is not None:
-        poll.poll(max(0.0, due - time.monotonic()) * 1000)
+        ears.wait(due)
         alarmed.came()
-        _reap_all()
-        due = ending.turn(time.monotonic())
+        due = _turn(ending)
     return ending
 
 
-def _reap_all() -> None:
-    for pid in descent.children(os.getpid()):
-        os.waitpid(pid, os.WNOHANG)
+def _turn(ending: Ending) -> float | None:
+    """Reap, and take one step; a moment later when nothing can be seen just now."""
+    try:
+        for pid in descent.children(os.getpid()):
+            os.waitpid(pid, os.WNOHANG)
+        return ending.turn(time.monotonic())
+    except SeeError:
+        return time.monotonic() + BLIND

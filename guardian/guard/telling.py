@@ -7,7 +7,7 @@ from guardian.procs.printable import shown_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.guard.duty import Duty
+    from guardian.guard.ending import Ending
     from guardian.guard.order import Order
     from guardian.kill.escalate import Case
 
@@ -20,9 +20,8 @@ def signal_counts(case: Case) -> str:
     return f"{', '.join(parts)}" if parts else "nobody was signalled"
 
 
-def told(order: Order, duty: Duty) -> str:
+def told(order: Order, ending: Ending) -> str:
     """Tell."""
-    assert duty.ending is not None
-    case = duty.ending.case
+    case = ending.case
     command = shown_command(order.command, "", width=60)
     return f'ended "{command}": {case.reason}; {signal_counts(case)}; why: guardian why {order.run_id}'

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 
+from guardian.guard.command import CANNOT_EXECUTE, NOT_FOUND
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from guardian.guard.command import Child
+    from guardian.guard.ending import Ending
     from guardian.guard.order import Order
     from guardian.guard.sentinel import Sentinel
 
@@ -27,17 +30,21 @@ CODES = {
 def conclude(order: Order, sentinel: Sentinel, child: Child) -> int:
     """Say what there is to say; return the exit code of the run."""
     own = FAILED if sentinel.leader.code is None else sentinel.leader.code
-    failure = child.failure() if own in (126, 127) else None
+    failure = child.failure() if own in (NOT_FOUND, CANNOT_EXECUTE) else None
     if failure is not None:
         say(f'cannot run "{order.command[0]}": {failure.strerror}')
-    duty = sentinel.duty
-    if duty is None or duty.ending is None:
+    if sentinel.duty is None or sentinel.duty.ending is None:
         return own
-    if not order.quiet:
-        from guardian.guard.telling import told
+    return conclude_ending(order, sentinel.duty.ending, own=own)
 
-        say(told(order, duty))
-    return CODES.get(duty.ending.case.reason.kind.name, own)
+
+def conclude_ending(order: Order, ending: Ending, *, own: int) -> int:
+    """Say what was ended and why; return the exit code, which is `own` where guardian broke nothing off."""
+    from guardian.guard.telling import told  # late: most runs need no intervention
+
+    if not order.quiet:
+        say(told(order, ending))
+    return CODES.get(ending.case.reason.kind.name, own)
 
 
 def say(line: str) -> None:

@@ -2,25 +2,81 @@
 
 from __future__ import annotations
 
-from guardian.policy.runlimits import Memory, Usage, judge
+from guardian.guard.gauge import Gauge
+from guardian.policy.runlimits import (
+    fresh,
+    judge,
+    needs_foreground,
+    needs_io,
+    needs_pss,
+    needs_written,
+    worse,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from guardian.actions import Reason
     from guardian.contain.contract import Containment
-    from guardian.policy.bounds import Bounds
+    from guardian.guard.order import Order
+    from guardian.policy.runlimits import Usage
 
 
 class Watch:
     """Looks when a look is due, and remembers what the next one needs."""
 
-    def __init__(self, bounds: Bounds, containment: Containment, *, started: float) -> None:
-        self._bounds, self._containment = bounds, containment
-        self._memory = Memory(started)
-        self.due: float | None = started
+    def __init__(self, order: Order, containment: Containment, *, started: float) -> None:
+        self._order, self.gauge = order, Gauge(containment)
+        self.memory = fresh(started)
+        self.output = 0  # bytes that passed through guardian
+        self.due: float | None = started  # monotonic
+        self.usage: Usage | None = None  # of the last look
+        self._paused = 0.0  # seconds that the job was stopped
+        self._paused_since: float | None = None
+
+    def pause(self, now: float) -> None:
+        """Let the run's clock stand still: the whole job is stopped."""
+        if self._paused_since is None:
+            self._paused_since, self.due = now, None
+
+    def resume(self, now: float) -> None:
+        """Let the run's clock go on."""
+        if self._paused_since is not None:
+            self._paused += now - self._paused_since
+            self._paused_since, self.due = None, now
+
+    @property
+    def deadline(self) -> float:
+        """When the timeout is over, monotonic, if the job is not stopped any more."""
+        return self.memory.started + self._order.bounds.timeout + self._paused
+
+    @property
+    def paused(self) -> bool:
+        """Whether the clock stands still."""
+        return self._paused_since is not None
 
     def look(self, now: float) -> Reason | None:
         """Return why the tree has to go, None when it need not; sets `due`."""
-        judgement = judge(self._bounds, self._memory, Usage(), now)
-        self._memory, self.due = judgement.memory, judgement.due
+        if self.due is None or now < self.due:
+            return None
+        clock = now - self._paused
+        self.usage = self._measured(clock)
+        judgement = judge(self._order.bounds, self.memory, self.usage, clock, rule=self._order.rule or "run")
+        self.memory = judgement.memory
+        self.due = None if judgement.due is None else judgement.due + self._paused
         return judgement.reason
+
+    def _measured(self, clock: float) -> Usage:
+        """Look, and look closer where a limit asks for it."""
+        bounds, gauge = self._order.bounds, self.gauge
+        usage = gauge.look()
+        return usage.replace(
+            output=self.output,
+            pss=gauge.pss() if needs_pss(bounds, usage) else -1,
+            io=gauge.io() if needs_io(bounds, self.memory, usage, clock) else -1,
+            written=gauge.written() if needs_written(bounds) else -1,
+            foreground=needs_foreground(bounds, self.memory, clock) and gauge.foreground(),
+        )
+
+    def grows_on(self) -> bool:
+        """Whether a tree that was asked to end makes it worse."""
+        return self.usage is not None and worse(self._order.bounds, self.usage, self.gauge.look())

@@ -3,7 +3,7 @@
 Front → sentinel   signal N     a signal for the command
 Sentinel → front   stop N       the command was stopped by signal N: stop as well, so that the shell sees it
                    until T      at T (monotonic) at the latest there is news, or the sentinel is stuck
-                   ending       the command has ended, or is being ended: stand where ^C is heard
+                   ending 0     the command has ended, or is being ended: stand where ^C is heard
 
 A pipe that is closed says that the other is gone.
 """

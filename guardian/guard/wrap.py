@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 
 from guardian.contain.rawsignal import signal
 from guardian.guard.command import Child
-from guardian.guard.front import LOST, Front
+from guardian.guard.front import Front
+from guardian.guard.handles import own_handle, owner_handle
 from guardian.guard.home import Home
 from guardian.guard.posture import Posture, environment
 from guardian.guard.sentinel import Sentinel
-from guardian.guard.verdict import conclude, say
+from guardian.guard.verdict import FAILED, conclude, conclude_ending, say
 from guardian.guard.wire import line_pair
 
 TYPE_CHECKING = False
@@ -20,11 +22,11 @@ if TYPE_CHECKING:
 
     from guardian.contain.contract import Containment
     from guardian.guard.order import Order
-    from guardian.guard.wire import Wire
 
 
 def run(order: Order, containment: Containment) -> int:
     """Run the command under its limits; return the exit code when nobody of its tree is left."""
+    owner = owner_handle(order.owner) if order.owner else None
     posture, home = Posture(), Home()
     child = Child(
         order.command,
@@ -34,21 +36,28 @@ def run(order: Order, containment: Containment) -> int:
         own_group=home.fixed,
     )
     ours, theirs = line_pair()
+    myself = own_handle()
     gc.disable()  # short-lived, and a collection after fork would copy every page that it visits
-    sentinel = os.fork()
-    if sentinel == 0:
+    until = time.monotonic() + order.bounds.timeout if order.bounds.timeout else None
+    pid = os.fork()
+    if pid == 0:
         ours.close()
-        _be_sentinel(order, containment, theirs, child)
+        sentinel = Sentinel(order, containment, theirs, front=myself, owner=owner)
+        _be_sentinel(order, containment, sentinel, child)
     theirs.close()
     child.started()
-    return _be_front(order, containment, Front(sentinel, ours, home), posture)
+    return _be_front(order, containment, Front(pid, ours, home, until=until), home, posture)
 
 
-def _be_sentinel(order: Order, containment: Containment, wire: Wire, child: Child) -> NoReturn:
-    """Be the second process, to the end; one that fails aborts, which tells the front to take over."""
+def _be_sentinel(order: Order, containment: Containment, sentinel: Sentinel, child: Child) -> NoReturn:
+    """Be the second process, to the end; one that fails kills itself: the front takes over."""
     code = None
     try:
-        code = _serve(order, containment, wire, child)
+        containment.own()
+        sentinel.launch(child)
+        sentinel.serve()
+        containment.close()
+        code = conclude(order, sentinel, child)
     except Exception as error:  # noqa: BLE001 - the edge of this process: nothing may unwind into the front's
         say(f"the sentinel failed: {error!r}; the front ends the run")
     if code is None:
@@ -56,26 +65,15 @@ def _be_sentinel(order: Order, containment: Containment, wire: Wire, child: Chil
     os._exit(code or 0)
 
 
-def _serve(order: Order, containment: Containment, wire: Wire, child: Child) -> int:
-    containment.own()
-    sentinel = Sentinel(order, containment, wire)
-    sentinel.launch(child)
-    sentinel.serve()
-    containment.close()
-    return conclude(order, sentinel, child)
-
-
-def _be_front(order: Order, containment: Containment, front: Front, posture: Posture) -> int:
-    home = front.home
+def _be_front(order: Order, containment: Containment, front: Front, home: Home, posture: Posture) -> int:
     home.leave()
     front.listen(posture.ignored)
-    code = front.serve()
-    if code is None:
+    if not front.serve():
         front.end_sentinel()
-        from guardian.guard.takeover import take_over
+        from guardian.guard.takeover import take_over  # late: hardly ever needed
 
-        take_over(order, containment, front.alarmed)
+        ending = take_over(order, containment, front.alarmed, late=front.late)
         containment.close()
-        code = LOST
+        front.code = conclude_ending(order, ending, own=FAILED)
     home.take_terminal_back()
-    return code
+    return FAILED if front.code is None else front.code
