@@ -35,14 +35,14 @@ SHARED = (
     "guardian.kill.signals",
     "guardian.policy.limits",
 )
-# What decides, and what sees: the first gets values of the second, and imports it as a type at most.
-DECIDING = (PACKAGE / "actions.py", *PACKAGE.glob("policy/*.py"), *PACKAGE.glob("kill/*.py"))
-SEEING = {f"guardian.procs.{name}" for name in ("deaths", "linux", "machine", "portable", "table")}
-
 HEAVY = {
     "typing", "dataclasses", "re", "json", "inspect", "typer", "rich", "asyncio", "loguru", "logging",
     "apscheduler", "msgspec", "psutil", "tomlkit", "tomllib", "httpx", "watchfiles", "subprocess", "pathlib",
 }  # fmt: skip
+
+# What decides, and what sees: the first gets values of the second, and imports it as a type at most.
+DECIDING = (PACKAGE / "actions.py", *PACKAGE.glob("policy/*.py"), *PACKAGE.glob("kill/*.py"))
+SEEING = {f"guardian.procs.{name}" for name in ("deaths", "linux", "machine", "portable", "table")}
 
 
 def called(path: Path) -> set[str]:
