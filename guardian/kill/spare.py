@@ -22,10 +22,23 @@ class Self(Value):
     guardians: frozenset[int] = frozenset()  # pids of the monitor and the daemon
 
 
+def _protected(snapshot: Snapshot, selectors: tuple[Selector, ...]) -> list[int]:
+    """Return the pids that a selector selects; each name and command line is matched once."""
+    known: dict[tuple[str, tuple[str, ...]], bool] = {}
+    result = []
+    for proc in snapshot:
+        key = (proc.name, proc.command)
+        if key not in known:
+            known[key] = any(each.matches(*key) for each in selectors)
+        if known[key] and not proc.kernel and not proc.gone:
+            result.append(proc.pid)
+    return result
+
+
 def spared(snapshot: Snapshot, me: Self, protected: Iterable[Selector] = ()) -> dict[int, str]:
     """Return the pids that no action may reach, each with the reason that a person is told."""
     result = {proc.pid: "a kernel thread" for proc in snapshot if proc.kernel}
-    result |= {proc.pid: "protected" for proc in snapshot for each in protected if each.selects(proc)}
+    result |= dict.fromkeys(_protected(snapshot, tuple(protected)), "protected")
     result |= dict.fromkeys(me.guardians, "guardian")
     own = snapshot.procs.get(me.pid)
     if own is not None:

@@ -229,7 +229,9 @@ class LinuxTable:
             return Proc(*fields)
         key = (start, name, exec_mark)
         known = self._commands.get(number)
-        if known is not None and known[0] == key and (number + self._looks) % REREAD:
+        # Reading again waits for the memory of a process that hangs in the kernel: those are let be.
+        due = (number + self._looks) % REREAD == 0 and state != "D"
+        if known is not None and known[0] == key and not due:
             return Proc(*fields, known[1])
         command = read_command(folder)
         if command and exec_mark != NO_MARK:  # empty: in the middle of an exec, there in a moment

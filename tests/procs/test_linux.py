@@ -299,7 +299,7 @@ def test_a_dead_leader_whose_threads_vanish_is_still_a_row(proc: ProcFolder) -> 
 
 
 class Commands:
-    """Counts, by the access of its file, whether a command line was read again."""
+    """Looks at one process again and again while its command line changes."""
 
     def __init__(self, proc: ProcFolder, **stat: object) -> None:
         self.proc = proc
@@ -336,6 +336,13 @@ def test_an_overwritten_title_is_seen_in_time(proc: ProcFolder) -> None:
     seen = Commands(proc)
     assert seen.look(b"old\0") == ("old",)
     assert ("new",) in [seen.look(b"new\0") for _ in range(REREAD)]
+
+
+def test_who_hangs_in_the_kernel_is_let_be(proc: ProcFolder) -> None:
+    """A known command line is not read again while its process is in state D: reading could hang too (P6)."""
+    seen = Commands(proc, state="D")
+    assert seen.look(b"old\0") == ("old",)
+    assert {seen.look(b"new\0") for _ in range(REREAD)} == {("old",)}
 
 
 def test_half_an_exec_is_not_kept(proc: ProcFolder) -> None:
