@@ -4,9 +4,10 @@ Every limit is one judge in JUDGES: it returns what it remembers, whether the li
 when it wants to look again. Times are seconds of the run's own clock, which stands still while
 the job is stopped.
 
-What grows is looked at in a rhythm: half the headroom divided by the fastest growth seen lately,
-so that something that grows at a constant speed is caught within a few looks, and something that
-stands still costs one look a second at most.
+What grows is looked at in a rhythm, the sooner of two: half the headroom divided by the fastest
+growth seen lately, so that constant growth is caught within a few looks; and all the headroom and
+a tolerance divided by the fastest growth that is possible, so that a sudden burst does not get
+far, and something that stands just below its limit costs 80 looks a second, not 500.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from guardian.policy.bounds import Bounds
 
 SOONEST, LATEST = 0.002, 1.0  # seconds between two looks at what grows
-BYTES_A_SECOND = float(1 << 30)  # growth that is possible at any moment, whatever was seen
-FORKS_A_SECOND = 1000.0  # likewise
+BYTES_A_SECOND = 4.0 * (1 << 30)  # growth that is possible at any moment: a few cores touching new pages
+FORKS_A_SECOND = 2000.0  # likewise
+TOLERANCE = 0.05  # of the limit: what a sudden burst may get past it
 CONFIRMATIONS = 2  # looks in a row that must find the memory over the limit, shared pages once
 CONFIRM_AFTER = 0.005  # seconds between them
 IDLE_SHARE = 0.01  # of one core: who uses less over the whole time counts as idle
@@ -60,10 +62,12 @@ class Growth(Value):
             return self
         return Growth(now, size, max((size - self.size) / (now - self.at), self.speed / 2, 0.0))
 
-    def due(self, limit: float, *, at_least: float) -> float:
-        """Return when to look again so that the limit is not passed unseen."""
-        pause = (limit - self.size) / max(self.speed, at_least) / 2
-        return self.at + min(max(pause, SOONEST), LATEST)
+    def due(self, limit: float, *, possible: float) -> float:
+        """Return when to look again so that the limit is not passed by much; `possible` growth a second."""
+        headroom = limit - self.size
+        burst = (headroom + TOLERANCE * limit) / possible
+        steady = headroom / self.speed / 2 if self.speed > 0 else LATEST
+        return self.at + min(max(min(burst, steady), SOONEST), LATEST)
 
 
 class Memory(Value):
@@ -165,7 +169,7 @@ def _memory(bounds: Bounds, memory: Memory, usage: Usage, now: float) -> Ruling:
         return memory, Reason("", Kind.MEMORY, memory.bytes.size, bounds.memory, note), None
     if large:
         return memory, None, now + CONFIRM_AFTER
-    return memory, None, memory.bytes.due(bounds.memory, at_least=BYTES_A_SECOND)
+    return memory, None, memory.bytes.due(bounds.memory, possible=BYTES_A_SECOND)
 
 
 def _procs(bounds: Bounds, memory: Memory, usage: Usage, now: float) -> Ruling:
@@ -173,7 +177,7 @@ def _procs(bounds: Bounds, memory: Memory, usage: Usage, now: float) -> Ruling:
         return memory, None, None
     if usage.procs > bounds.max_procs:
         return memory, Reason("", Kind.PROCS, usage.procs, bounds.max_procs), None
-    return memory, None, memory.procs.due(bounds.max_procs, at_least=FORKS_A_SECOND)
+    return memory, None, memory.procs.due(bounds.max_procs, possible=FORKS_A_SECOND)
 
 
 def _output(bounds: Bounds, memory: Memory, usage: Usage, now: float) -> Ruling:
