@@ -23,8 +23,8 @@ PSUTIL_SIGNALLING = (".send_signal", ".terminate", ".suspend", ".resume", ".kill
 ALLOWED = {
     "guardian/kill/signals.py": (SIGNALLING, "the one file"),
     "guardian/guard/front.py": ({"os.kill"}, "its sentinel: a child that it has not reaped"),
+    "guardian/guard/handles.py": ({"signal.pidfd_send_signal"}, "the other guardian, by a handle it made"),
     "guardian/guard/leader.py": ({"os.kill"}, "the command: a child that it has not reaped"),
-    "guardian/guard/wrap.py": ({"os.kill"}, "itself"),
 }
 
 # What `guardian run` shares with the rest, and what would make it slow (values.py says how slow).
@@ -47,7 +47,8 @@ SEEING = {f"guardian.procs.{name}" for name in ("deaths", "linux", "machine", "p
 
 def called(path: Path) -> set[str]:
     """Return the dotted names that a module's source mentions, imports from a module included."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    source = path.read_text(encoding="utf-8").replace("os.kill(os.getpid(),", "(")  # oneself is no stranger
+    tree = ast.parse(source)
     names = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
