@@ -85,6 +85,7 @@ class Sent(Enum):
     DONE = "sent"
     GONE = "gone"  # nobody there, or somebody else has the pid by now: nothing was signalled
     DENIED = "denied"  # the system forbids it
+    FAILED = "failed"  # guardian could not see whom it would reach (no descriptor left): tried again
     UNSENT = "unsent"  # dry run
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from guardian.actions import Kind, Outcome, Reason
+from guardian.actions import Kind, Outcome, Reason, Sent
 from guardian.effects.perform import reconcile
 from guardian.guard.docket import Docket, Progress, advance
 from guardian.kill.escalate import open_case
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from guardian.policy.limits import Rule
     from guardian.procs.match import Selector
 
+AGAIN = 0.1  # seconds until a signal that failed is tried again
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that is taken for another when read aloud
 
 
@@ -143,7 +144,9 @@ def play(world: World, charter: Charter, state: State, *, judging: bool = True) 
         session=world.me.session,
     )
     outcomes = tuple(world.perform(action) for action in reconcile(progress.sends))
-    wishes = [wish for wish in (found.due, progress.due) if wish is not None]
+    failed = any(outcome.result is Sent.FAILED for outcome in outcomes)
+    retry = sight.snapshot.at + AGAIN if failed else None
+    wishes = [wish for wish in (found.due, progress.due, retry) if wish is not None]
     return Round(
         State(found.memory, progress.docket, outcomes, _resigned(state, progress, sight.snapshot)),
         sight,

@@ -206,7 +206,15 @@ def _with_outcomes(
             targets[who] = target.replace(stage=Stage.GONE, ended=now)
         elif outcome.result in (Sent.DENIED, Sent.UNSENT):
             targets[who] = target.replace(stage=Stage.DENIED, note=outcome.note)
+        elif outcome.result is Sent.FAILED:
+            targets[who] = _taken_back(target)
     return targets
+
+
+def _taken_back(target: Target) -> Target:
+    """Return a member as it was before its last signal, which never reached it."""
+    sent = target.sent[:-1]
+    return target.replace(stage=_AFTER[sent[-1][0]] if sent else Stage.NEW, sent=sent)
 
 
 def _with_the_living(targets: dict[ProcId, Target], alive: Set[ProcId], now: float) -> bool:

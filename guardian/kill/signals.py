@@ -66,7 +66,7 @@ def send(target: ProcId, signals: tuple[signal.Signals, ...], identify: Identify
     try:
         return _send_by_number(target, signals, identify)
     except SeeError as error:
-        return Sent.DENIED, str(error)
+        return Sent.FAILED, str(error)
 
 
 def _send_by_handle(

@@ -17,10 +17,11 @@ class Launch(Value):
 
     rule: Rule
     root: Proc
-    members: tuple[Proc, ...]  # the root first; nobody spared
+    members: tuple[Proc, ...]  # the root first; nobody spared, nobody dead
     age: float  # seconds since the root started
     orphan: bool = False
     foreground: bool = False  # a terminal has one of them in its foreground
+    unreaped: tuple[Proc, ...] = ()  # the dead whom nobody has waited for: what they used still counts
 
     @property
     def id(self) -> ProcId:
@@ -94,6 +95,7 @@ def launches(snapshot: Snapshot, matched: Mapping[int, Rule], spared: Container[
             continue
         below = tree.descendants(snapshot, root, stop_at=spared)
         members = (root, *(proc for proc in below if not proc.gone))
+        unreaped = tuple(proc for proc in below if proc.gone)
         result.append(
             Launch(
                 rule,
@@ -102,6 +104,7 @@ def launches(snapshot: Snapshot, matched: Mapping[int, Rule], spared: Container[
                 snapshot.age(root),
                 _forsaken(snapshot, root),
                 any(tree.in_foreground(proc) for proc in members),
+                unreaped,
             )
         )
     return tuple(sorted(result, key=lambda launch: (launch.root.start, launch.root.pid)))

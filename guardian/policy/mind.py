@@ -28,7 +28,7 @@ class Watch(Value):
 
     at: float  # when it was looked at last, monotonic seconds
     born: float  # the same moment on the clock of start times, in its ticks
-    members: Mapping[ProcId, Proc]
+    members: Mapping[ProcId, Proc]  # the unreaped dead among them
     cpu: float = 0.0  # seconds used since it was first seen
     slept: float = 0.0  # seconds that the machine had slept when it was first seen
     streak: Streak | None = None  # since when it is over its CPU limit
@@ -55,7 +55,7 @@ class Verdict(Value):
 def watch(before: Watch | None, launch: Launch, snapshot: Snapshot) -> Watch:
     """Return what is to be remembered of a launch after this look, but for the verdicts themselves."""
     now, born = snapshot.at, snapshot.taken * TICKS
-    members = {proc.id: proc for proc in launch.members}
+    members = {proc.id: proc for proc in (*launch.members, *launch.unreaped)}
     if before is None:
         return Watch(now, born, members, slept=snapshot.suspended, rss=launch.rss)
     elapsed = now - before.at

@@ -127,6 +127,15 @@ def test_who_may_not_be_signalled_is_named_with_the_systems_words() -> None:
     assert [(t.who, t.note) for t in last.case.survivors] == [(A, "Operation not permitted")]
 
 
+def test_a_signal_that_failed_is_sent_again() -> None:
+    """Guardian's own trouble (no descriptor left) makes nobody a survivor: the next look tries again (P1)."""
+    first = step(case(), {A}, (), 100.0)
+    failed = Outcome(first.sends[0], Sent.FAILED, "Too many open files")
+    second = step(first.case, {A}, (failed,), 100.1)
+    assert said(second) == [(10, How.ASK)]
+    assert second.case.targets[A].sent == ((How.ASK, 100.1),)
+
+
 def test_another_cases_outcome_changes_nothing() -> None:
     """An outcome counts for the case whose action it answers."""
     first = step(case(), {A}, (), 100.0)

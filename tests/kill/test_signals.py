@@ -137,7 +137,7 @@ def blind(pid: int) -> ProcId | None:
 def test_who_cannot_be_told_is_not_called_gone(way: str, victim: subprocess.Popen[str]) -> None:
     """When it cannot be told who has the pid, nothing is sent and the words say why (P1, P2)."""
     result, words = send(identified(victim), (signal.SIGKILL,), blind)
-    assert (result, words) == (Sent.DENIED, "cannot read processes: Too many open files")
+    assert (result, words) == (Sent.FAILED, "cannot read processes: Too many open files")
     assert answers(victim)
 
 
@@ -195,5 +195,5 @@ def test_no_descriptor_is_lost(victim: subprocess.Popen[str]) -> None:
     before = os.listdir("/proc/self/fd")
     outcomes = [send(who, HARMLESS, ways[number % 4])[0] for number in range(10_000)]
     assert os.listdir("/proc/self/fd") == before
-    assert outcomes == [Sent.DONE, Sent.GONE, Sent.DENIED, Sent.GONE] * 2500
+    assert outcomes == [Sent.DONE, Sent.GONE, Sent.FAILED, Sent.GONE] * 2500
     assert answers(victim)

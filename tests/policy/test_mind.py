@@ -164,6 +164,24 @@ def test_cpu_of_children_that_died_counts() -> None:
     assert whom(verdict) == [(10, Kind.CPU)]
 
 
+def test_cpu_of_the_unreaped_dead_stays_counted() -> None:
+    """A child that is a zombie for a while neither takes its CPU away nor brings it twice (P4)."""
+    strict = rule(max_cpu=80, cpu_window=60, cpu_when="always")
+    child = bun(11, ppid=10, start=95_001, cpu=50.0)
+    looks = [
+        (bun(10), child),
+        (bun(10), child.replace(state="Z")),
+        (bun(10, reaped=50.0),),
+    ]
+    memory: dict[ProcId, Watch] = {}
+    used = []
+    for number, procs in enumerate(looks):
+        verdict = decide(look(*procs, rules=(), at=1000.0 + 10 * number), strict, memory=memory)
+        memory = dict(verdict.memory)
+        used.append(memory[procs[0].id].cpu)
+    assert used == [0.0, 0.0, 0.0]
+
+
 def test_the_condemned_are_not_judged_again() -> None:
     """A launch that is being ended is no second breach and takes no place in the count."""
     crowd = [bun(10 + n, start=90_000 + n) for n in range(5)]
