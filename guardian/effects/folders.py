@@ -18,6 +18,7 @@ from guardian.errors import GuardianError
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 STATE, RUNTIME = "GUARDIAN_STATE_DIR", "GUARDIAN_RUNTIME_DIR"
+SESSIONS = "/run/user"  # where systemd-logind and elogind keep a folder for each user who is logged in
 MOUNTS = "/proc/self/mountinfo"
 
 # What is mounted from elsewhere. "fuse." is not among them: most of those are local.
@@ -38,7 +39,7 @@ def runtime_path() -> str:
     given = os.environ.get(RUNTIME)
     if given:
         return os.path.abspath(given)
-    for session in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.geteuid()}"):
+    for session in (os.environ.get("XDG_RUNTIME_DIR", ""), f"{SESSIONS}/{os.geteuid()}"):
         if os.path.isabs(session) and _is_ours(session):
             return os.path.join(session, "guardian")
     return f"/tmp/guardian-{os.geteuid()}"
