@@ -31,6 +31,10 @@ def start(words: Sequence[str]) -> int:
         result = command.main(args=list(words), prog_name="guardian", standalone_mode=False)
     except typer.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit as ended:  # Typer's own answer to a closed pipe, or to a shell that wants completions
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise BrokenPipeError from None
+        raise
     except typer.TyperException as error:  # Typer brings a click of its own, and names this much of it
         return _refused(error)
     return result if isinstance(result, int) else 0

@@ -6,7 +6,8 @@ import json
 import sys
 import time
 
-from guardian.cli.records import recorder, to_stderr
+from guardian.cli.edge import say
+from guardian.cli.records import recorder
 from guardian.cli.tables import show
 from guardian.config.load import load_settings
 from guardian.effects.folders import runtime_path
@@ -42,7 +43,7 @@ def clean(*, rule: str, everything: bool, force: bool, dry_run: bool, as_json: b
         return _show_plan(plan(world, charter, wait=time.sleep), as_json=as_json)
     done = _clean(world, charter, settings)
     for receipt in done.receipts:
-        alert(settings.alerts, receipt, summary(receipt), to_stderr)
+        alert(settings.alerts, receipt, summary(receipt), say)
     if as_json:
         print(json.dumps({"receipts": [each.record() for each in done.receipts]}, ensure_ascii=True))
     else:

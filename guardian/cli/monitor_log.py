@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from logging.handlers import RotatingFileHandler
 
 from loguru import logger
 
+from guardian.cli.edge import say
 from guardian.effects.notify import alert
 from guardian.effects.receipts import summary
 from guardian.procs.printable import shown_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from io import TextIOWrapper
+    from logging import LogRecord
+
     from loguru import Logger
 
     from guardian.effects.receipts import Receipt
@@ -29,22 +34,45 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
+class LogFile(RotatingFileHandler):
+    """A rotated file of one's own; when the disk is full it says so once, and the guard goes on.
+
+    Not loguru's own file: that prints a traceback for every line that it cannot write.
+    """
+
+    terminator = ""  # loguru's lines bring their end along
+
+    def __init__(self, path: str) -> None:
+        self._failed = False
+        folder = os.path.dirname(path)
+        for each in (os.path.dirname(folder), folder):  # makedirs leaves the modes between to the umask
+            os.makedirs(each, mode=0o700, exist_ok=True)
+        super().__init__(path, maxBytes=ROTATION, backupCount=KEEP, encoding="utf-8")
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", errors="backslashreplace", opener=_private)
+
+    def handleError(self, record: LogRecord) -> None:  # noqa: N802 - logging's name
+        """Complain the first time; the line is lost."""
+        if not self._failed:
+            self._failed = True
+            say(f"cannot write the log {self.baseFilename}: {sys.exc_info()[1]}; going on without it")
+
+    def close(self) -> None:
+        """Close it; what a full disk did not take is lost."""
+        try:
+            super().close()
+        except OSError:
+            pass  # told already, at the first line that was lost
+
+
 def open_log(path: str, *, as_json: bool, terminal: bool) -> Logger:
     """Return the log; a file that cannot be written is told on stderr and done without."""
     logger.remove()
     if terminal:
         logger.add(sys.stderr, format=lambda _: FORMAT, serialize=as_json, diagnose=False, colorize=False)
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        logger.add(
-            path,
-            format=lambda _: FORMAT,
-            serialize=as_json,
-            diagnose=False,
-            rotation=ROTATION,
-            retention=KEEP,
-            opener=_private,
-        )
+        logger.add(LogFile(path), format=lambda _: FORMAT, serialize=as_json, diagnose=False)
     except OSError as error:
         logger.warning("cannot write the log {}: {}; going on without it", path, error.strerror)
     return logger

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 
+from guardian.cli.edge import say
 from guardian.effects.folders import state_path
 from guardian.effects.journal import Journal, Recorder
 
@@ -15,16 +15,11 @@ if TYPE_CHECKING:
     from guardian.effects.sections import JournalSection
 
 
-def to_stderr(text: str) -> None:
-    """Tell a person something that is no result."""
-    print(f"guardian: {text}", file=sys.stderr, flush=True)
-
-
-def open_journal(section: JournalSection, *, complain: Callable[[str], None] = to_stderr) -> Journal:
+def open_journal(section: JournalSection, *, complain: Callable[[str], None] = say) -> Journal:
     """Return this user's journal; nothing is opened or made before the first record."""
     return Journal(state_path(), max_size=section.max_size, keep=section.keep, complain=complain)
 
 
-def recorder(section: JournalSection, by: str, *, complain: Callable[[str], None] = to_stderr) -> Recorder:
+def recorder(section: JournalSection, by: str, *, complain: Callable[[str], None] = say) -> Recorder:
     """Return what one command writes its records with."""
     return Recorder(open_journal(section, complain=complain), by, os.getpid())

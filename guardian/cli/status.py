@@ -113,6 +113,7 @@ def summary(now: Standing) -> list[str]:
     machine = now.machine
     rules = ", ".join(f"{name} {count}" + (f" of {most}" if most else "") for name, count, most in now.rules)
     pressure = "" if machine.pressure is None else f", memory pressure {machine.pressure:.1f} %"
+    cores = "1 core" if machine.cores == 1 else f"{machine.cores} cores"
     load = " ".join(f"{value:.2f}" for value in machine.load)
     if now.monitor:
         monitor = f"running, pid {now.monitor.pid}"
@@ -121,6 +122,6 @@ def summary(now: Standing) -> list[str]:
     return [
         f"launches: {rules or 'no rules'}",
         f"machine:  {format_size(machine.memory_available)} of {format_size(machine.memory_total)} free, "
-        f"load {load} on {machine.cores} cores{pressure}",
+        f"load {load} on {cores}{pressure}",
         f"monitor:  {monitor}",
     ]

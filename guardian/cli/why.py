@@ -8,6 +8,7 @@ import time
 from guardian.cli.records import open_journal
 from guardian.config.load import load_settings
 from guardian.effects.receipts import Receipt, prose, read_receipt
+from guardian.procs.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ def concerns(receipt: Receipt, which: str) -> bool:
 
 
 def tell(which: str, *, as_json: bool) -> int:
-    """Print one receipt; exit 1 when there is none."""
+    """Print one receipt; exit 1 when there is none, which is `null` in JSON."""
     journal = open_journal(load_settings().journal)
     found = next((each for each in receipts(journal) if concerns(each, which)), None)
     if found is None:
-        about = f" about {which}" if which else ""
-        print(f"no intervention{about} is in the journal {journal.path}")
+        about = f" about {printable(which)}" if which else ""
+        print("null" if as_json else f"no intervention{about} is in the journal {journal.path}")
         return NOTHING
     if as_json:
         print(json.dumps(found.record(), ensure_ascii=True))

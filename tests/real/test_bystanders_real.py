@@ -92,7 +92,7 @@ def test_a_monitor_spares_itself_and_cleanup_spares_it(ground: Ground) -> None:
     """A rule that fits the monitor's own command line ends it neither from within nor from beside (P2)."""
     ground.rule(timeout='"1ms"', grace='"1s"')
     monitor = ground.monitor("--interval", "100ms", flags=("-X", ground.tag))
-    victim = ground.python(SLEEPER)
+    victim = ground.bait()
     assert victim.wait(PATIENCE) == -signal.SIGTERM
     assert ground.guardian("cleanup", "--all").code == 0
     assert monitor.process.poll() is None

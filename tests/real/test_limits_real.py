@@ -76,7 +76,7 @@ def test_too_old_is_ended_within_interval_and_grace(ground: Ground, needs_bun: s
     """A bun older than `timeout` is ended by the monitor, not sooner, and soon after (P4, P8)."""
     ground.rule(timeout='"1s"', grace=f'"{GRACE}s"')
     monitor = ground.monitor("--interval", f"{INTERVAL}s")
-    old = ground.bun(needs_bun, ground.script(IDLE, ending=".ts"))
+    old = ground.bun(needs_bun, ground.script(IDLE, ending=".ts"), up=False)
     assert old.wait(PATIENCE) == -signal.SIGTERM
     receipt = ground.receipt_of(old.pid)
     assert receipt["kind"] == "timeout"
@@ -138,7 +138,7 @@ def test_what_somebody_has_in_front_of_them_is_spared(ground: Ground, needs_bun:
     ground.litter.remember(terminal.pid)
     try:
         terminal.expect_exact("up")
-        alone = ground.bun(needs_bun, name)
+        alone = ground.bun(needs_bun, name, up=False)
         monitor = ground.monitor("--interval", "1s")
         assert alone.wait(PATIENCE) == -signal.SIGTERM
         (row,) = ground.guardian("status", "--json").json["launches"]

@@ -99,7 +99,7 @@ def test_detached_it_goes_on_without_us(ground: Ground) -> None:
     assert os.getsid(pid) not in (pid, os.getsid(0)), "it can never get a terminal again"
     assert os.stat(log).st_mode & 0o777 == 0o600
 
-    victim = ground.python(SLEEPER)
+    victim = ground.bait()
     assert victim.wait(PATIENCE) == -signal.SIGTERM
     os.kill(pid, signal.SIGTERM)
     wait_for_end(pid)
@@ -128,7 +128,7 @@ def test_a_wrong_configuration_leaves_the_old_one(ground: Ground) -> None:
     line = monitor.wait_for("the new configuration is wrong, the old one stays")
     assert "ERROR" in line
     assert "max_memory" in line
-    assert ground.python(SLEEPER).wait(PATIENCE) == -signal.SIGTERM
+    assert ground.bait().wait(PATIENCE) == -signal.SIGTERM
     assert monitor.end(signal.SIGTERM) == 0
 
 

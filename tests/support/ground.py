@@ -55,8 +55,12 @@ class Ground:
         """Start a Python victim in a session of its own, with the word and `words` as arguments; the same."""
         return self.start(sys.executable, "-S", "-E", "-c", code, self.tag, *words, **options)
 
-    def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
-        """Start a command in a session of its own; return when it has said "up"."""
+    def bait(self) -> subprocess.Popen[str]:
+        """Start what waits to be ended, for a monitor that may be quicker than an "up"."""
+        return self.python("import signal; signal.pause()", up=False)
+
+    def start(self, *command: str, up: bool = True, **options: Any) -> subprocess.Popen[str]:
+        """Start a command in a session of its own; return when it has said "up", or at once without `up`."""
         given: dict[str, Any] = {
             "stdout": subprocess.PIPE,
             "stderr": subprocess.DEVNULL,
@@ -64,32 +68,42 @@ class Ground:
             "start_new_session": True,
         }
         child = self.litter.start(*command, **(given | options))
-        assert child.stdout is not None
-        assert "up\n" in iter(child.stdout.readline, ""), f"{command} never came up"
+        if up:
+            assert child.stdout is not None
+            assert "up\n" in iter(child.stdout.readline, ""), f"{command} never came up"
         return child
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the variables that lead guardian into this house, and Python to guardian."""
-        return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **more}
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        return {**inherited, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **more}
 
     def guardian(self, *words: str, before: Iterable[str] = (), **options: Any) -> Answer:
         """Run guardian to its end; `before` is a command to put in front of it."""
-        given: dict[str, Any] = {"cwd": self.work, "env": self.environment(), "stdin": subprocess.DEVNULL}
+        given: dict[str, Any] = {
+            "cwd": self.work,
+            "env": self.environment(),
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+        }
         return Answer(
             subprocess.run(
                 [*before, *GUARDIAN, *words],
                 text=True,
-                capture_output=True,
                 timeout=PATIENCE,
                 check=False,
                 **(given | options),
             )
         )
 
-    def monitor(self, *words: str, flags: Iterable[str] = (), **options: Any) -> Watcher:
+    def monitor(
+        self, *words: str, before: Iterable[str] = (), flags: Iterable[str] = (), **options: Any
+    ) -> Watcher:
         """Start `guardian monitor`, `flags` for its Python; return when it says that it runs."""
         env = self.environment(**options.pop("env", {}))
         process = self.litter.start(
+            *before,
             sys.executable,
             *flags,
             "-m",
