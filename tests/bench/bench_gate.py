@@ -73,7 +73,7 @@ def bench_bursts(house: House, litter: Litter, table: Table) -> None:
     """100 launches, 3 slots, a quarter killed: how often a promise was broken in all rounds (P5)."""
     burst = litter.start(
         *(sys.executable, "-S", str(ROOT / "tests/support/burst.py"), str(house.runtime)),
-        *(str(ROUNDS), "100", "3", "1"),
+        *(str(ROUNDS), "100", "3", "1", "kill"),
         fuse=60 + 10 * ROUNDS,
         stdout=subprocess.PIPE,
         env={"PYTHONPATH": str(ROOT)},

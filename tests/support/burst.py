@@ -1,7 +1,7 @@
 """Bursts of launches through the gate, holders and waiters killed at random, and a judge of what happened.
 
 Run as a script by a bare interpreter, so that a launch costs little more than a fork:
-python -S burst.py RUNTIME ROUNDS LAUNCHES SLOTS SEED; prints one JSON object.
+python -S burst.py RUNTIME ROUNDS LAUNCHES SLOTS SEED kill|stop; prints one JSON object.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from guardian.guard.waiting import Waiting
 
 FUSE = 60  # seconds after which a child of a burst ends by itself
-KILLED = 0.25  # of the launches
+JOLTED = 0.25  # of the launches: killed, or stopped for a moment
 ROW = struct.Struct("6d")
 NAME = "burst"
 
@@ -77,24 +77,30 @@ def lost(launches: Iterable[Launch]) -> int:
 
 
 class Burst:
-    """One round: everybody asks at once."""
+    """One round: everybody asks at once; `jolt` is what happens to some of them."""
 
-    def __init__(self, runtime: str, *, launches: int, slots: int, chance: random.Random) -> None:
+    def __init__(self, runtime: str, launches: int, slots: int, *, jolt: str, chance: random.Random) -> None:
         self._runtime, self._launches, self._slots, self._chance = runtime, launches, slots, chance
         self._board = mmap.mmap(-1, ROW.size * launches)
         self._pids: dict[int, int] = {}
+        self._stopped: list[int] = []
+        self._jolt = {"kill": self._kill_one, "stop": self._stop_one}[jolt]
 
     def run(self) -> list[Launch]:
-        """Launch, kill some, wait for all; return what they wrote down."""
+        """Launch, jolt some, wait for all; return what they wrote down."""
         for index in range(self._launches):
             self._fork(index)
-            if self._chance.random() < KILLED / 2:
-                self._kill_one()
+            if self._chance.random() < JOLTED / 2:
+                self._jolt()
         while self._pids:
-            if self._chance.random() < KILLED:
-                self._kill_one()
-            pid, _ = os.wait()
-            self._pids.pop(pid)
+            if self._chance.random() < JOLTED:
+                self._jolt()
+            pid, _ = os.waitpid(-1, os.WNOHANG if self._stopped else 0)
+            if pid:
+                self._pids.pop(pid)
+            else:
+                time.sleep(0.001)
+                self._continue_one()
         return [self._row(index) for index in range(self._launches)]
 
     def _fork(self, index: int) -> None:
@@ -138,9 +144,21 @@ class Burst:
             struct.pack_into("d", self._board, offset, time.monotonic())
             os.kill(pid, signal.SIGKILL)
 
+    def _stop_one(self) -> None:
+        """Stop one of our own children, in whatever moment; it goes on a little later."""
+        if self._pids:
+            self._stopped.append(self._chance.choice(list(self._pids)))
+            os.kill(self._stopped[-1], signal.SIGSTOP)
 
-def main(runtime: str, rounds: int, launches: int, slots: int, seed: int) -> dict[str, int | float]:
+    def _continue_one(self) -> None:
+        pid = self._stopped.pop(self._chance.randrange(len(self._stopped)))
+        if pid in self._pids and pid not in self._stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
+def main(runtime: str, jolt: str, numbers: tuple[int, int, int, int]) -> dict[str, int | float]:
     """Run the rounds; return what the judge found in all of them together."""
+    rounds, launches, slots, seed = numbers
     chance = random.Random(seed)
     gc.freeze()  # a collection in a child would copy every page that it visits
     began = time.monotonic()
@@ -153,7 +171,7 @@ def main(runtime: str, rounds: int, launches: int, slots: int, seed: int) -> dic
         "ran": 0,
     }
     for _ in range(rounds):
-        done = Burst(runtime, launches=launches, slots=slots, chance=chance).run()
+        done = Burst(runtime, launches, slots, jolt=jolt, chance=chance).run()
         found["most"] = max(found["most"], most_at_once(done))
         found["inversions"] += inversions(done)
         found["lost"] += lost(done)
@@ -168,5 +186,5 @@ if __name__ == "__main__":
     from guardian.guard.gate import Ask, Gate
     from guardian.guard.waiting import Waiting
 
-    folder, *numbers = sys.argv[1:]
-    sys.stdout.write(json.dumps(main(folder, *map(int, numbers))))
+    rounds, launches, slots, seed = map(int, sys.argv[2:6])
+    sys.stdout.write(json.dumps(main(sys.argv[1], sys.argv[6], (rounds, launches, slots, seed))))
