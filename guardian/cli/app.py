@@ -127,3 +127,11 @@ def why(
     from guardian.cli.why import tell
 
     return tell(which, as_json=as_json)
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> int:
+    """Show how processes are contained on this machine and why, and prove it with harmless runaways."""
+    from guardian.cli.doctor import examine
+
+    return examine(as_json=as_json)
