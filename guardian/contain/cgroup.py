@@ -137,7 +137,12 @@ class Cgroup(Subreaper):
         return descent.looks(dict.fromkeys([*self._inside(), *self._pids()]))
 
     def _all_at_once(self, file: str) -> frozenset[ProcId]:
-        inside = frozenset(proc.id for proc in descent.looks(self._inside()))
+        """Let the kernel do it to all; return whom it reached.
+
+        Not those whose first thread has ended while others live: cgroup.kill signals the first
+        thread alone (kernel/cgroup/cgroup.c, __cgroup_kill), and the dead do not pass it on.
+        """
+        inside = frozenset(proc.id for proc in descent.looks(self._inside()) if proc.state != "Z")
         try:
             self._write(file, "1")
         except OSError:

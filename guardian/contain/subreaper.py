@@ -46,8 +46,15 @@ class Subreaper:
         return descent.below([os.getpid()])
 
     def empty(self) -> bool:
-        """Whether nobody is left."""
-        return not self.members()
+        """Whether this process has no child any more, not even a dead one: the kernel's own word.
+
+        Nobody can hide from it, however fast they fork and die: whoever loses its parent is our child.
+        """
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return True
+        return False
 
     def everybody(self) -> list[Proc]:
         """Return everybody below this process."""

@@ -60,7 +60,7 @@ class Duty:
 
     def _watch_on(self, now: float) -> tuple[Reason | None, float]:
         """Look if a look is due; the clock stands still while everybody is stopped."""
-        stopped = bool(self._sentinel.leader.stopped)
+        stopped = self._sentinel.job_stopped
         if stopped and all(proc.state in "Tt" for proc in self._containment.members()):
             self.watch.pause(now)
         elif self.watch.paused:
@@ -83,13 +83,12 @@ class Duty:
 
     def _after_the_leader(self, now: float) -> tuple[Reason | None, float | None]:
         """Give what is left a moment to go by itself; then it has to."""
-        left = [] if self._order.keep_background else self._containment.members()
-        if not left:
+        if self._order.keep_background or self._containment.empty():
             return None, None
         self._left_since = now if self._left_since is None else self._left_since
         if now < self._left_since + LINGER:
             return None, self._left_since + LINGER
-        return Reason(self._order.rule, Kind.LEFT, len(left)), None
+        return Reason(self._order.rule, Kind.LEFT, len(self._containment.members())), None
 
     def _begin(self, reason: Reason, now: float) -> Ending:
         """Open the case; from here on ^C means guardian."""
@@ -98,7 +97,14 @@ class Duty:
         self._wire.say("ending", 0)
         if reason.kind is Kind.PROCS:
             self._containment.brake(self.watch.gauge.members)
-        return Ending(self._containment, reason, now=now, grace=grace, ask=self._order.ask)
+        return Ending(
+            self._containment,
+            reason,
+            now=now,
+            grace=grace,
+            ask=self._order.ask,
+            shared_group=self._sentinel.shared_group,
+        )
 
     def _end_on(self, ending: Ending, now: float) -> float | None:
         """Take the end one step further; who grows on while asked to end loses the rest of the grace."""

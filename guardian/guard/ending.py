@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from guardian.actions import How, Outcome, Sent
-from guardian.kill.escalate import open_case, step
+from guardian.kill.escalate import PATIENCE, open_case, step
 from guardian.kill.signals import SIGNALS, send
 
 TYPE_CHECKING = False
@@ -20,13 +20,22 @@ class Ending:
     """One tree that has to go. `turn` is called until `closed`, at its due times and at deaths."""
 
     def __init__(
-        self, containment: Containment, reason: Reason, *, now: float, grace: float, ask: int = signal.SIGTERM
+        self,
+        containment: Containment,
+        reason: Reason,
+        *,
+        now: float,
+        grace: float,
+        ask: int = signal.SIGTERM,
+        shared_group: int = 0,
     ) -> None:
         self._containment = containment
         self._signals = {**SIGNALS, How.ASK: (signal.Signals(ask), signal.SIGCONT)}
+        self._shared_group = shared_group  # a process group with others in it, who must not be hung up on
         self.case: Case = open_case("run", reason, now=now, grace=grace)
         self.members: dict[ProcId, Proc] = {}  # everybody who ever was found
         self._outcomes: list[Outcome] = []
+        self._hidden_since: float | None = None
 
     def force(self, now: float) -> None:
         """Ask no longer: the next turn freezes and kills."""
@@ -36,11 +45,34 @@ class Ending:
     def turn(self, now: float) -> float | None:
         """Look, decide, signal; return when to look again at the latest, None when it is over."""
         found = {proc.id: proc for proc in self._containment.members()}
+        if not found and self._somebody_hides(now):
+            return now  # look again, before it is called the end
+        self._hidden_since = None
         self.members |= found
-        turn = step(self.case, found.keys(), self._outcomes, now)
+        turn = step(self.case, found.keys(), self._outcomes, now, keep_running=self._not_to_stop(found))
         self.case = turn.case
         self._outcomes = self._carry_out(turn.sends, found)
         return turn.due
+
+    def _somebody_hides(self, now: float) -> bool:
+        """Whether somebody is left whom the look did not find: who forks and dies faster than one can read.
+
+        Not for ever: a dead child that a foreign debugger holds can be reaped by nobody.
+        """
+        if self._containment.empty():
+            return False
+        self._hidden_since = now if self._hidden_since is None else self._hidden_since
+        return now - self._hidden_since < PATIENCE
+
+    def _not_to_stop(self, found: dict[ProcId, Proc]) -> frozenset[ProcId]:
+        """Return those whom SIGSTOP would make dangerous to others.
+
+        A process group that loses its last link to the session while a member is stopped gets
+        SIGHUP and SIGCONT (setpgid(2)): a shell's pipeline, an agent that called us.
+        """
+        if not self._shared_group:
+            return frozenset()
+        return frozenset(who for who, proc in found.items() if proc.pgrp == self._shared_group)
 
     def _carry_out(self, sends: tuple[Send, ...], found: dict[ProcId, Proc]) -> list[Outcome]:
         """Send; what the kernel can do to all at once is done at once."""

@@ -28,6 +28,7 @@ class Front:
         self._until = until  # monotonic; at the latest then the sentinel has news
         self._stops = 0
         self.code: int | None = None  # the exit code that the sentinel left
+        self.passed_on = False  # somebody sent SIGINT to us alone
         self.late = False  # the sentinel let its deadline pass
 
     def listen(self, ignored: frozenset[int]) -> None:
@@ -49,6 +50,7 @@ class Front:
             for number in self.alarmed.came():
                 if number != signal.SIGCHLD:
                     self._wire.say("signal", number)
+                self.passed_on |= number == signal.SIGINT
             for word, value in self._wire.heard():
                 self._do(word, float(value))
             if self._wire.closed:

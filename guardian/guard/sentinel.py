@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from guardian.contain.contract import Containment
     from guardian.guard.command import Child
     from guardian.guard.duty import Duty
+    from guardian.guard.home import Home
     from guardian.guard.order import Order
     from guardian.guard.wire import Wire
 
 WARM_UP = 0.02  # seconds
 HURRYING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+TERMINAL_STOPS = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 BLIND = 0.05  # seconds until the next look when /proc could not be read
 
 
@@ -34,9 +36,19 @@ class Sentinel:
     """One run, from the launch of the command to the end of the last of its processes."""
 
     def __init__(
-        self, order: Order, containment: Containment, wire: Wire, *, front: int | None, owner: int | None
+        self,
+        order: Order,
+        containment: Containment,
+        wire: Wire,
+        *,
+        front: int | None,
+        owner: int | None,
+        home: Home,
     ) -> None:
         self._order, self._containment, self._wire, self._front = order, containment, wire, front
+        self._jobs = home.shared
+        self._sole = not home.shared and home.terminal is not None  # no shell that could continue a job
+        self.shared_group = home.shared_group
         self._ears = Ears()
         for name, fd in (("front", front), ("owner", owner), ("wire", wire.reading)):
             if fd is not None:
@@ -62,7 +74,7 @@ class Sentinel:
             self._hear(self._ears.wait(due))
             self._follow_leader()
             due = self._turn(time.monotonic())
-        self._mirror(0)
+        send_by_handle(self._front, signal.SIGCONT)  # whoever stopped it: it has to see the end
 
     def _hear(self, names: frozenset[str]) -> None:
         """Take in who has gone and what the front says."""
@@ -87,16 +99,21 @@ class Sentinel:
     def _follow_leader(self) -> None:
         """Take in what happened to the command; the front stops and goes on with it."""
         self.leader.look()
-        self.leader.reap_others()
-        self._mirror(self.leader.stopped if self.leader.code is None else 0)
-
-    def _mirror(self, stopped: int) -> None:
-        """Let the front be stopped by the same signal, so that the shell sees the job stopped; or go on."""
+        stopped = self.leader.stopped
+        if not self._jobs:
+            if stopped in TERMINAL_STOPS and self._sole:
+                self.leader.signal(signal.SIGCONT)
+            return
         if stopped and not self._front_stopped:
             self._wire.say("stop", stopped)
         elif self._front_stopped and not stopped:
             send_by_handle(self._front, signal.SIGCONT)
         self._front_stopped = bool(stopped)
+
+    @property
+    def job_stopped(self) -> bool:
+        """Whether a shell with job control has the command stopped; elsewhere nobody could continue it."""
+        return self._jobs and self.leader.stopped > 0
 
     def _turn(self, now: float) -> float | None:
         """Take one step; return when the next is due, None when the run is over."""

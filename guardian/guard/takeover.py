@@ -6,7 +6,6 @@ import os
 import time
 
 from guardian.actions import Kind, Reason
-from guardian.contain import descent
 from guardian.errors import SeeError
 from guardian.guard.duty import LAST_GRACE, go_first
 from guardian.guard.ears import Ears
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
     from guardian.guard.wire import Alarmed
 
 
-def take_over(order: Order, containment: Containment, alarmed: Alarmed, *, late: bool) -> Ending:
+def take_over(
+    order: Order, containment: Containment, alarmed: Alarmed, *, late: bool, shared_group: int
+) -> Ending:
     """End everybody below this process; the sentinel is gone, so its orphans are ours by now.
 
     `late`: the sentinel was alive and let the timeout pass.
@@ -29,7 +30,12 @@ def take_over(order: Order, containment: Containment, alarmed: Alarmed, *, late:
     kind, limit = (Kind.AGE, order.bounds.timeout) if late else (Kind.GUARD, 0.0)
     reason = Reason(order.rule, kind, limit, limit, "the sentinel did not do it" if late else "")
     ending = Ending(
-        containment, reason, now=time.monotonic(), grace=min(order.grace, LAST_GRACE), ask=order.ask
+        containment,
+        reason,
+        now=time.monotonic(),
+        grace=min(order.grace, LAST_GRACE),
+        ask=order.ask,
+        shared_group=shared_group,
     )
     ears = Ears()
     ears.listen("alarm", alarmed.reading)
@@ -44,8 +50,11 @@ def take_over(order: Order, containment: Containment, alarmed: Alarmed, *, late:
 def _turn(ending: Ending) -> float | None:
     """Reap, and take one step; a moment later when nothing can be seen just now."""
     try:
-        for pid in descent.children(os.getpid()):
-            os.waitpid(pid, os.WNOHANG)
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+    try:
         return ending.turn(time.monotonic())
     except SeeError:
         return time.monotonic() + BLIND

@@ -10,11 +10,13 @@ from guardian.contain.rawsignal import signal
 from guardian.guard.command import Child
 from guardian.guard.front import Front
 from guardian.guard.handles import own_handle, owner_handle
-from guardian.guard.home import Home
+from guardian.guard.home import Home, die_of_interrupt
 from guardian.guard.posture import Posture, environment
 from guardian.guard.sentinel import Sentinel
 from guardian.guard.verdict import FAILED, conclude, conclude_ending, say
 from guardian.guard.wire import line_pair
+
+INTERRUPTED = 128 + signal.SIGINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def run(order: Order, containment: Containment) -> int:
         environment(order.run_id),
         posture,
         terminal=home.terminal,
-        own_group=home.fixed,
+        own_group=not home.shared,
     )
     ours, theirs = line_pair()
     myself = own_handle()
@@ -42,7 +44,7 @@ def run(order: Order, containment: Containment) -> int:
     pid = os.fork()
     if pid == 0:
         ours.close()
-        sentinel = Sentinel(order, containment, theirs, front=myself, owner=owner)
+        sentinel = Sentinel(order, containment, theirs, front=myself, owner=owner, home=home)
         _be_sentinel(order, containment, sentinel, child)
     theirs.close()
     child.started()
@@ -72,8 +74,10 @@ def _be_front(order: Order, containment: Containment, front: Front, home: Home, 
         front.end_sentinel()
         from guardian.guard.takeover import take_over  # late: hardly ever needed
 
-        ending = take_over(order, containment, front.alarmed, late=front.late)
+        ending = take_over(order, containment, front.alarmed, late=front.late, shared_group=home.shared_group)
         containment.close()
         front.code = conclude_ending(order, ending, own=FAILED)
     home.take_terminal_back()
+    if front.code == INTERRUPTED and home.terminal is not None and not front.passed_on:
+        die_of_interrupt()
     return FAILED if front.code is None else front.code
