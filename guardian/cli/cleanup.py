@@ -40,14 +40,14 @@ def clean(*, rule: str, everything: bool, force: bool, dry_run: bool, as_json: b
     world = system_world(guardians=frozenset({monitor.pid} if monitor else ()), touch=not dry_run)
     charter = charter_of(settings.rules, settings.protect, only=rule, everything=everything, force=force)
     if dry_run:
-        return _show_plan(plan(world, charter, wait=time.sleep), as_json=as_json)
+        return show_plan(plan(world, charter, wait=time.sleep), as_json=as_json)
     done = _clean(world, charter, settings)
     for receipt in done.receipts:
         alert(settings.alerts, receipt, summary(receipt), say)
     if as_json:
         print(json.dumps({"receipts": [each.record() for each in done.receipts]}, ensure_ascii=True))
     else:
-        _tell(done, charter)
+        tell(done, charter)
     return SURVIVORS if done.survivors else 0
 
 
@@ -84,7 +84,8 @@ class _progress:  # noqa: N801 - reads as a word in the one `with` that uses it
         self._status.update(f"{living} processes of {len(cases)} trees have to go ({phases})")
 
 
-def _show_plan(found: Plan, *, as_json: bool) -> int:
+def show_plan(found: Plan, *, as_json: bool) -> int:
+    """Print what a cleanup would do; nothing was signalled."""
     if as_json:
         print(json.dumps({"would_end": [dict(zip(_names(), row, strict=True)) for row in _rows(found)]}))
     elif not found.breaches:
@@ -106,7 +107,8 @@ def _rows(found: Plan) -> Iterator[tuple[int, str, int, str, str]]:
         yield root.pid, breach.reason.rule, size, command, str(breach.reason)
 
 
-def _tell(done: Summary, charter: Charter) -> None:
+def tell(done: Summary, charter: Charter) -> None:
+    """Print what a cleanup did: who went and why, who would not, and who could not be judged."""
     for receipt in done.receipts:
         print(f"{receipt.id}  {summary(receipt)}")
     ended = sum(not receipt.survivors for receipt in done.receipts)

@@ -40,7 +40,9 @@ def show(
 
 
 @app.command()
-def get(key: Annotated[str, typer.Argument(metavar=KEY)], *, as_json: Json = False) -> None:
+def get(
+    key: Annotated[str, typer.Argument(metavar=KEY, help="Such as limits.timeout.")], *, as_json: Json = False
+) -> None:
     """Print the value of one key (rules.bun.max_memory), or of all keys of a table (rules.bun)."""
     from guardian.config import render
 
@@ -56,7 +58,7 @@ def get(key: Annotated[str, typer.Argument(metavar=KEY)], *, as_json: Json = Fal
 
 @app.command("set")
 def set_(
-    key: Annotated[str, typer.Argument(metavar=KEY)],
+    key: Annotated[str, typer.Argument(metavar=KEY, help="Such as limits.timeout.")],
     value: Annotated[str, typer.Argument(metavar="VALUE", help='A list is a,b or ["a", "b,c"].')],
     *,
     user: Annotated[bool, typer.Option("--user", help="In your own file, not in the project's.")] = False,

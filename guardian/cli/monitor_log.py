@@ -56,7 +56,9 @@ class LogFile(RotatingFileHandler):
         """Complain the first time; the line is lost."""
         if not self._failed:
             self._failed = True
-            say(f"cannot write the log {self.baseFilename}: {sys.exc_info()[1]}; going on without it")
+            error = sys.exc_info()[1]
+            why = getattr(error, "strerror", None) or error
+            say(f"cannot write the log {self.baseFilename}: {why}; going on without it")
 
     def close(self) -> None:
         """Close it; what a full disk did not take is lost."""
