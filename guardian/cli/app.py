@@ -8,6 +8,7 @@ import typer
 
 from guardian import __version__
 from guardian.cli import config as config_commands
+from guardian.cli.run_help import run_command
 from guardian.errors import GuardianError, UsageError
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(name="run")(run_command())
 app.add_typer(config_commands.app, name="config")
 
 
