@@ -29,7 +29,7 @@ if TYPE_CHECKING:
             ...
 
         def empty(self) -> bool:
-            """Whether nobody of the tree is left, nor a dead one to reap; by the kernel's word if possible."""
+            """Whether nobody of the tree is left, nor a dead one to reap; by the kernel's word if it can."""
             ...
 
         def everybody(self) -> list[Proc]:

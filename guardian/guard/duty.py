@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from guardian.actions import Kind, Reason
+from guardian.contain import descent
 from guardian.guard.ending import Ending
 from guardian.guard.watch import Watch
 from guardian.kill.escalate import PATIENCE, Phase
@@ -32,6 +33,7 @@ class Duty:
         self._left_since: float | None = None
         self._told = sentinel.started + order.bounds.timeout  # the deadline that the front knows
         self.ending: Ending | None = None
+        self.leader = descent.look(sentinel.leader.pid)  # who it is, for the receipt
         go_first()
 
     def turn(self, now: float) -> float | None:
@@ -53,9 +55,9 @@ class Duty:
         if self._sentinel.leader.code is not None:
             return self._after_the_leader(now)
         if "front" in self._sentinel.lost:
-            return Reason(self._order.rule, Kind.GUARD), None
+            return Reason(self._order.cause, Kind.GUARD), None
         if "owner" in self._sentinel.lost:
-            return Reason(self._order.rule, Kind.OWNER, 0, self._order.owner), None
+            return Reason(self._order.cause, Kind.OWNER, 0, self._order.owner), None
         return self._watch_on(now)
 
     def _watch_on(self, now: float) -> tuple[Reason | None, float]:
@@ -88,7 +90,7 @@ class Duty:
         self._left_since = now if self._left_since is None else self._left_since
         if now < self._left_since + LINGER:
             return None, self._left_since + LINGER
-        return Reason(self._order.rule, Kind.LEFT, len(self._containment.members())), None
+        return Reason(self._order.cause, Kind.LEFT, len(self._containment.members())), None
 
     def _begin(self, reason: Reason, now: float) -> Ending:
         """Open the case; from here on ^C means guardian."""
@@ -103,6 +105,7 @@ class Duty:
             now=now,
             grace=grace,
             ask=self._order.ask,
+            name=self._order.run_id,
             shared_group=self._sentinel.shared_group,
         )
 

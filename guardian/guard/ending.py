@@ -7,6 +7,7 @@ import signal
 from guardian.actions import How, Outcome, Sent
 from guardian.kill.escalate import PATIENCE, open_case, step
 from guardian.kill.signals import SIGNALS, send
+from guardian.procs.linux import read_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from guardian.contain.contract import Containment
     from guardian.kill.escalate import Case
     from guardian.procs.model import Proc, ProcId
+
+NAMED = 100  # members whose command lines are kept; a bomb has thousands of the same
 
 
 class Ending:
@@ -24,6 +27,7 @@ class Ending:
         containment: Containment,
         reason: Reason,
         *,
+        name: str,
         now: float,
         grace: float,
         ask: int = signal.SIGTERM,
@@ -32,7 +36,7 @@ class Ending:
         self._containment = containment
         self._signals = {**SIGNALS, How.ASK: (signal.Signals(ask), signal.SIGCONT)}
         self._shared_group = shared_group  # a process group with others in it, who must not be hung up on
-        self.case: Case = open_case("run", reason, now=now, grace=grace)
+        self.case: Case = open_case(name, reason, now=now, grace=grace)
         self.members: dict[ProcId, Proc] = {}  # everybody who ever was found
         self._outcomes: list[Outcome] = []
         self._hidden_since: float | None = None
@@ -48,11 +52,18 @@ class Ending:
         if not found and self._somebody_hides(now):
             return now  # look again, before it is called the end
         self._hidden_since = None
-        self.members |= found
+        newcomers = [who for who in found if who not in self.members]
         turn = step(self.case, found.keys(), self._outcomes, now, keep_running=self._not_to_stop(found))
         self.case = turn.case
         self._outcomes = self._carry_out(turn.sends, found)
+        self._remember(found, newcomers)
         return turn.due
+
+    def _remember(self, found: dict[ProcId, Proc], newcomers: list[ProcId]) -> None:
+        """Keep who everybody was, for the receipt; after the signals, which do not wait for it."""
+        for who in newcomers[: max(0, NAMED - len(self.members))]:
+            found[who] = found[who].replace(command=read_command(f"/proc/{who.pid}"))
+        self.members |= {who: found[who] for who in newcomers}
 
     def _somebody_hides(self, now: float) -> bool:
         """Whether somebody is left whom the look did not find: who forks and dies faster than one can read.

@@ -26,6 +26,7 @@ class Front:
     def __init__(self, sentinel: int, wire: Wire, home: Home, *, until: float | None) -> None:
         self._sentinel, self._wire, self._home = sentinel, wire, home
         self._until = until  # monotonic; at the latest then the sentinel has news
+        self.started = time.monotonic()
         self._stops = 0
         self.code: int | None = None  # the exit code that the sentinel left
         self.passed_on = False  # somebody sent SIGINT to us alone

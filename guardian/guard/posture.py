@@ -46,12 +46,14 @@ def go_deaf() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def environment(run_id: str) -> Mapping[bytes, bytes]:
-    """Return the environment that guardian was started with, byte by byte, and the run's id."""
+def environment(run_id: str, *, slot: str = "") -> Mapping[bytes, bytes]:
+    """Return the environment that guardian was started with, byte by byte, the run's id, and its slot's."""
     result = dict(os.environb)
     if result.get(b"LC_CTYPE") == b"C.UTF-8" and not _started_with(b"LC_CTYPE="):
         del result[b"LC_CTYPE"]
     result[b"GUARDIAN_RUN_ID"] = run_id.encode("ascii")
+    if slot:
+        result[b"GUARDIAN_SLOT"] = slot.encode("utf-8")
     return result
 
 

@@ -7,6 +7,7 @@ therefore imported only when the command has run for a moment, or when there is 
 from __future__ import annotations
 
 import os
+import resource
 import time
 
 from guardian.contain.rawsignal import signal
@@ -19,11 +20,10 @@ from guardian.guard.wire import Alarmed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.contain.contract import Containment
     from guardian.guard.command import Child
     from guardian.guard.duty import Duty
-    from guardian.guard.home import Home
     from guardian.guard.order import Order
+    from guardian.guard.staff import Staff
     from guardian.guard.wire import Wire
 
 WARM_UP = 0.02  # seconds
@@ -35,22 +35,15 @@ BLIND = 0.05  # seconds until the next look when /proc could not be read
 class Sentinel:
     """One run, from the launch of the command to the end of the last of its processes."""
 
-    def __init__(
-        self,
-        order: Order,
-        containment: Containment,
-        wire: Wire,
-        *,
-        front: int | None,
-        owner: int | None,
-        home: Home,
-    ) -> None:
-        self._order, self._containment, self._wire, self._front = order, containment, wire, front
+    def __init__(self, order: Order, staff: Staff, wire: Wire) -> None:
+        self._order, self._wire = order, wire
+        self._containment, self._front = staff.containment, staff.front
+        home = staff.home
         self._jobs = home.shared
         self._sole = not home.shared and home.terminal is not None  # no shell that could continue a job
         self.shared_group = home.shared_group
         self._ears = Ears()
-        for name, fd in (("front", front), ("owner", owner), ("wire", wire.reading)):
+        for name, fd in (("front", staff.front), ("owner", staff.owner), ("wire", wire.reading)):
             if fd is not None:
                 self._ears.listen(name, fd)
         self.lost: set[str] = set()  # of front and owner
@@ -60,6 +53,7 @@ class Sentinel:
     def launch(self, child: Child) -> None:
         """Start the command, then step out of its process group. Every signal is blocked until here."""
         self.started = time.monotonic()
+        self.size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of a child that has not called exec
         self.leader = Leader.start(self._containment, child)
         os.setpgid(0, 0)
         go_deaf()

@@ -14,28 +14,27 @@ from guardian.guard.sentinel import BLIND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.contain.contract import Containment
     from guardian.guard.order import Order
+    from guardian.guard.staff import Staff
     from guardian.guard.wire import Alarmed
 
 
-def take_over(
-    order: Order, containment: Containment, alarmed: Alarmed, *, late: bool, shared_group: int
-) -> Ending:
+def take_over(order: Order, staff: Staff, alarmed: Alarmed, *, late: bool) -> Ending:
     """End everybody below this process; the sentinel is gone, so its orphans are ours by now.
 
     `late`: the sentinel was alive and let the timeout pass.
     """
     go_first()
     kind, limit = (Kind.AGE, order.bounds.timeout) if late else (Kind.GUARD, 0.0)
-    reason = Reason(order.rule, kind, limit, limit, "the sentinel did not do it" if late else "")
+    reason = Reason(order.cause, kind, limit, limit, "the sentinel did not do it" if late else "")
     ending = Ending(
-        containment,
+        staff.containment,
         reason,
         now=time.monotonic(),
         grace=min(order.grace, LAST_GRACE),
         ask=order.ask,
-        shared_group=shared_group,
+        name=order.run_id,
+        shared_group=staff.home.shared_group,
     )
     ears = Ears()
     ears.listen("alarm", alarmed.reading)

@@ -1,8 +1,9 @@
-"""The end of a run: its exit code, and the line that tells of an intervention."""
+"""The end of a run: its exit code, and whoever has to be told."""
 
 from __future__ import annotations
 
 import os
+import time
 
 from guardian.guard.command import CANNOT_EXECUTE, NOT_FOUND
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from guardian.guard.ending import Ending
     from guardian.guard.order import Order
     from guardian.guard.sentinel import Sentinel
+    from guardian.guard.staff import Staff
 
 FOR_TIME, FOR_RESOURCE, FAILED = 124, 122, 125
 # Kind.name → exit code; for every other reason the command's own code stands
@@ -27,24 +29,34 @@ CODES = {
 }
 
 
-def conclude(order: Order, sentinel: Sentinel, child: Child) -> int:
-    """Say what there is to say; return the exit code of the run."""
+def conclude(order: Order, staff: Staff, sentinel: Sentinel, child: Child) -> int:
+    """Let the sentinel say what there is to say; return the exit code of the run."""
     own = FAILED if sentinel.leader.code is None else sentinel.leader.code
     failure = child.failure() if own in (NOT_FOUND, CANNOT_EXECUTE) else None
     if failure is not None:
         say(f'cannot run "{order.command[0]}": {failure.strerror}')
-    if sentinel.duty is None or sentinel.duty.ending is None:
+    ending = sentinel.duty.ending if sentinel.duty is not None else None
+    if ending is None and staff.report is None:
         return own
-    return conclude_ending(order, sentinel.duty.ending, own=own)
+    from guardian.guard.account import facts_of, settle  # late: most runs have nothing to tell
+
+    until = time.monotonic() if ending is None else ending.case.opened
+    facts = facts_of(sentinel, code=_code(ending, own), until=until)
+    settle(order, staff, ending, facts)
+    return facts.code
 
 
-def conclude_ending(order: Order, ending: Ending, *, own: int) -> int:
-    """Say what was ended and why; return the exit code, which is `own` where guardian broke nothing off."""
-    from guardian.guard.telling import told  # late: most runs need no intervention
+def conclude_takeover(order: Order, staff: Staff, ending: Ending, *, started: float) -> int:
+    """Let the front say what there is to say, when the sentinel is gone; return the exit code."""
+    from guardian.guard.account import Facts, settle
 
-    if not order.quiet:
-        say(told(order, ending))
-    return CODES.get(ending.case.reason.kind.name, own)
+    code = _code(ending, FAILED)
+    settle(order, staff, ending, Facts(seconds=ending.case.opened - started, code=code))
+    return code
+
+
+def _code(ending: Ending | None, own: int) -> int:
+    return own if ending is None else CODES.get(ending.case.reason.kind.name, own)
 
 
 def say(line: str) -> None:

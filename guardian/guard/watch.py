@@ -60,7 +60,7 @@ class Watch:
             return None
         clock = now - self._paused
         self.usage = self._measured(clock)
-        judgement = judge(self._order.bounds, self.memory, self.usage, clock, rule=self._order.rule or "run")
+        judgement = judge(self._order.bounds, self.memory, self.usage, clock, rule=self._order.cause)
         self.memory = judgement.memory
         self.due = None if judgement.due is None else judgement.due + self._paused
         return judgement.reason

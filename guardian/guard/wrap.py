@@ -9,11 +9,11 @@ import time
 from guardian.contain.rawsignal import signal
 from guardian.guard.command import Child
 from guardian.guard.front import Front
-from guardian.guard.handles import own_handle, owner_handle
-from guardian.guard.home import Home, die_of_interrupt
+from guardian.guard.home import die_of_interrupt
 from guardian.guard.posture import Posture, environment
 from guardian.guard.sentinel import Sentinel
-from guardian.guard.verdict import FAILED, conclude, conclude_ending, say
+from guardian.guard.staff import Staff
+from guardian.guard.verdict import FAILED, conclude, conclude_takeover, say
 from guardian.guard.wire import line_pair
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -22,44 +22,52 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from guardian.contain.contract import Containment
     from guardian.guard.order import Order
 
 
-def run(order: Order, containment: Containment) -> int:
-    """Run the command under its limits; return the exit code when nobody of its tree is left."""
-    owner = owner_handle(order.owner) if order.owner else None
-    posture, home = Posture(), Home()
+def launch(order: Order) -> int:
+    """Run the command under its limits; return the exit code when nobody of its tree is left.
+
+    GuardianError, with nothing launched, when that is not possible as ordered.
+    """
+    staff = Staff(order)
+    try:
+        return run(order, staff)
+    finally:
+        staff.dismiss()
+
+
+def run(order: Order, staff: Staff) -> int:
+    """Fork the sentinel, which launches the command, and be the front."""
+    posture, home = Posture(), staff.home
     child = Child(
         order.command,
-        environment(order.run_id),
+        environment(order.run_id, slot=staff.slot.claim if staff.slot is not None else ""),
         posture,
         terminal=home.terminal,
         own_group=not home.shared,
     )
     ours, theirs = line_pair()
-    myself = own_handle()
     gc.disable()  # short-lived, and a collection after fork would copy every page that it visits
     until = time.monotonic() + order.bounds.timeout if order.bounds.timeout else None
     pid = os.fork()
     if pid == 0:
         ours.close()
-        sentinel = Sentinel(order, containment, theirs, front=myself, owner=owner, home=home)
-        _be_sentinel(order, containment, sentinel, child)
+        _be_sentinel(order, staff, Sentinel(order, staff, theirs), child)
     theirs.close()
     child.started()
-    return _be_front(order, containment, Front(pid, ours, home, until=until), home, posture)
+    return _be_front(order, staff, Front(pid, ours, home, until=until), posture)
 
 
-def _be_sentinel(order: Order, containment: Containment, sentinel: Sentinel, child: Child) -> NoReturn:
+def _be_sentinel(order: Order, staff: Staff, sentinel: Sentinel, child: Child) -> NoReturn:
     """Be the second process, to the end; one that fails kills itself: the front takes over."""
     code = None
     try:
-        containment.own()
+        staff.containment.own()
         sentinel.launch(child)
         sentinel.serve()
-        containment.close()
-        code = conclude(order, sentinel, child)
+        staff.dismiss()
+        code = conclude(order, staff, sentinel, child)
     except Exception as error:  # noqa: BLE001 - the edge of this process: nothing may unwind into the front's
         say(f"the sentinel failed: {error!r}; the front ends the run")
     if code is None:
@@ -67,16 +75,17 @@ def _be_sentinel(order: Order, containment: Containment, sentinel: Sentinel, chi
     os._exit(code or 0)
 
 
-def _be_front(order: Order, containment: Containment, front: Front, home: Home, posture: Posture) -> int:
+def _be_front(order: Order, staff: Staff, front: Front, posture: Posture) -> int:
+    """Be the first process: until the sentinel ends, and in its place if it fails."""
+    home = staff.home
     home.leave()
     front.listen(posture.ignored)
     if not front.serve():
         front.end_sentinel()
         from guardian.guard.takeover import take_over  # late: hardly ever needed
 
-        ending = take_over(order, containment, front.alarmed, late=front.late, shared_group=home.shared_group)
-        containment.close()
-        front.code = conclude_ending(order, ending, own=FAILED)
+        ending = take_over(order, staff, front.alarmed, late=front.late)
+        front.code = conclude_takeover(order, staff, ending, started=front.started)
     home.take_terminal_back()
     if front.code == INTERRUPTED and home.terminal is not None and not front.passed_on:
         die_of_interrupt()

@@ -1,4 +1,4 @@
-"""`guardian run` from the launch to the end: exit codes, the end of the tree, the death of either guardian."""
+"""`guardian run` from launch to end: exit codes, the end of the tree, the death of either guardian."""
 
 from __future__ import annotations
 
