@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from guardian.kill.escalate import Case
     from guardian.procs.model import Proc, ProcId
 
+FEW = 30  # members whose command lines are read before they are signalled: a millisecond
 NAMED = 100  # members whose command lines are kept; a bomb has thousands of the same
 
 
@@ -55,12 +56,15 @@ class Ending:
         newcomers = [who for who in found if who not in self.members]
         turn = step(self.case, found.keys(), self._outcomes, now, keep_running=self._not_to_stop(found))
         self.case = turn.case
+        if len(newcomers) <= FEW:
+            self._remember(found, newcomers)
         self._outcomes = self._carry_out(turn.sends, found)
-        self._remember(found, newcomers)
+        if len(newcomers) > FEW:
+            self._remember(found, newcomers)
         return turn.due
 
     def _remember(self, found: dict[ProcId, Proc], newcomers: list[ProcId]) -> None:
-        """Keep who everybody was, for the receipt; after the signals, which do not wait for it."""
+        """Keep who everybody was, for the receipt; the signals to many do not wait for it."""
         for who in newcomers[: max(0, NAMED - len(self.members))]:
             found[who] = found[who].replace(command=read_command(f"/proc/{who.pid}"))
         self.members |= {who: found[who] for who in newcomers}

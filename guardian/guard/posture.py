@@ -49,18 +49,24 @@ def go_deaf() -> None:
 def environment(run_id: str, *, slot: str = "") -> Mapping[bytes, bytes]:
     """Return the environment that guardian was started with, byte by byte, the run's id, and its slot's."""
     result = dict(os.environb)
-    if result.get(b"LC_CTYPE") == b"C.UTF-8" and not _started_with(b"LC_CTYPE="):
-        del result[b"LC_CTYPE"]
+    if result.get(b"LC_CTYPE") == b"C.UTF-8":
+        original = _at_start(b"LC_CTYPE")
+        if original is None:
+            del result[b"LC_CTYPE"]
+        else:
+            result[b"LC_CTYPE"] = original
     result[b"GUARDIAN_RUN_ID"] = run_id.encode("ascii")
     if slot:
         result[b"GUARDIAN_SLOT"] = slot.encode("utf-8")
     return result
 
 
-def _started_with(prefix: bytes) -> bool:
-    """Whether a variable was there at exec: /proc/PID/environ shows that moment (proc(5))."""
+def _at_start(name: bytes) -> bytes | None:
+    """Return what a variable was at our exec, which /proc/PID/environ shows (proc(5)); None: not set."""
     try:
         with open("/proc/self/environ", "rb", buffering=0) as file:
-            return any(each.startswith(prefix) for each in file.read().split(b"\0"))
+            variables = file.read().split(b"\0")
     except OSError:
-        return True  # cannot be known: change nothing
+        return os.environb.get(name)  # cannot be known: change nothing
+    values = (each.partition(b"=")[2] for each in variables if each.startswith(name + b"="))
+    return next(values, None)
