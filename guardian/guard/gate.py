@@ -76,7 +76,7 @@ class Gate:
 
         slots = Slots(self._runtime, name)
         places = [place for place in slots.living() if place.running is running]
-        return [holder(place.pid, slots.about(place)) for place in places]
+        return [holder(place, slots.about(place)) for place in places]
 
 
 def _unheard(waiting: Waiting) -> None:

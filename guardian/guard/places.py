@@ -24,6 +24,12 @@ class Place(Value):
     pid: int  # of the process that asked, and that process's start, see ProcId
     start: int
     running: bool
+    at: int = 0  # since when it waits, or runs: milliseconds of time.monotonic
+
+    @property
+    def since(self) -> float:
+        """Since when it waits, or runs, in seconds of time.monotonic."""
+        return self.at / 1000
 
     @property
     def who(self) -> ProcId:
@@ -38,7 +44,7 @@ class Place(Value):
     @property
     def file(self) -> str:
         """The name of its FIFO."""
-        return f"{self.stem}.{RUNNING if self.running else WAITING}"
+        return f"{self.stem}.{self.at}.{RUNNING if self.running else WAITING}"
 
     @property
     def about(self) -> str:
@@ -49,7 +55,6 @@ class Place(Value):
 class About(Value):
     """What a place tells others. Text is printable, on one line."""
 
-    since: float = 0.0  # seconds of time.monotonic: when it began to wait, or to run
     limit: int = 0  # that it asked for
     inside: tuple[str, ...] = ()  # KEY/NUMBER of the slots that its ancestors hold
     space: int = 0  # the PID namespace that its pid counts in (pid_namespaces(7)); 0: not known
@@ -86,11 +91,12 @@ def decoded(key: str) -> str:
 def parse_place(file: str) -> Place | None:
     """Return the place whose FIFO has this name, None when it is another file."""
     words = file.split(".")
-    if len(words) != 4 or words[3] not in (RUNNING, WAITING):
+    if len(words) != 5 or words[4] not in (RUNNING, WAITING):
         return None
-    if not all(word.isascii() and word.isdigit() for word in words[:3]):
+    if not all(word.isascii() and word.isdigit() for word in words[:4]):
         return None
-    return Place(int(words[0]), int(words[1]), int(words[2]), words[3] == RUNNING)
+    number, pid, start, at = map(int, words[:4])
+    return Place(number, pid, start, words[4] == RUNNING, at)
 
 
 def next_number(places: Iterable[Place]) -> int:
@@ -107,7 +113,7 @@ def about_launch(command: tuple[str, ...], cwd: str, *, limit: int, space: int) 
 
 def render_about(about: About) -> str:
     """Write it as lines, in the order of its fields."""
-    fields = (repr(about.since), about.limit, " ".join(about.inside), about.space, about.cwd, about.command)
+    fields = (about.limit, " ".join(about.inside), about.space, about.cwd, about.command)
     return "".join(f"{field}\n" for field in fields)
 
 
@@ -115,7 +121,7 @@ def parse_about(text: str) -> About:
     """Read what `render_about` wrote; what is torn or missing has the default."""
     lines = text.split("\n")
     try:
-        since, limit, inside, space, cwd, command, *_ = lines
-        return About(float(since), int(limit), tuple(inside.split()), int(space), cwd, command)
+        limit, inside, space, cwd, command, *_ = lines
+        return About(int(limit), tuple(inside.split()), int(space), cwd, command)
     except ValueError:
         return About()

@@ -1,8 +1,8 @@
 """The folder of one name's slots: who runs, who waits, and the lock under which that changes.
 
     RUNTIME/slots.lock                         held for moments, by whoever changes something
-    RUNTIME/slots/NAME/7.4711.88123.running    launch number 7 runs: a FIFO, see presence.py
-    RUNTIME/slots/NAME/9.4714.88130.waiting    number 9 waits; lower numbers came earlier
+    RUNTIME/slots/NAME/7.4711.88123.T.running  launch number 7 runs since T: a FIFO, see presence.py
+    RUNTIME/slots/NAME/9.4714.88130.T.waiting  number 9 waits since T; lower numbers came earlier
     RUNTIME/slots/NAME/9.4714.88130.about      who that is, for others to show
     RUNTIME/slots/NAME/pace                    when the machine was short, see policy/admission.py
 
@@ -116,18 +116,23 @@ class Slots:
             if file != PACE:
                 self._remove(file)
 
-    def occupy(self, place: Place, about: About) -> int:
-        """Be at this place; return the descriptor that means it. OSError leaves nothing behind."""
-        self.tell(place, about)
+    def occupy(self, place: Place, about: About | None = None) -> int:
+        """Be at this place; return the descriptor that means it. OSError leaves nothing new behind.
+
+        `about` is what to tell of it; None when that was told where it waited.
+        """
+        if about is not None:
+            self.tell(place, about)
         try:
             return presence.appear(self.path(place.file))
         except OSError:
-            self._remove(place.about)
+            if about is not None:
+                self._remove(place.about)
             raise
 
     def leave(self, place: Place) -> None:
         """Remove this place, and what it told."""
-        self._remove(place.about)  # first: as long as the number is taken nobody else has it
+        self._remove(place.about)  # first: as long as the number is taken nobody else gets it
         self._remove(place.file)
 
     def move_on(self, place: Place) -> None:
@@ -206,8 +211,8 @@ class Slot:
     def release(self) -> None:
         """Free the slot now, whoever else has a copy: the tree is gone."""
         if self.fd >= 0:
+            self.close()  # first: with the last copy it calls the next one, who need not wait for the disk
             self._slots.leave(self.place)
-            self.close()
 
     def __repr__(self) -> str:
         how = "inherited" if self.inherited else "held" if self.fd >= 0 else "closed"

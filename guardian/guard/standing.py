@@ -65,7 +65,7 @@ class Standing:
             self._ask.name,
             self._ask.limit,
             crowd.position,
-            tuple(holder(place.pid, self._slots.about(place)) for place in crowd.running),
+            tuple(holder(place, self._slots.about(place)) for place in crowd.running),
             crowd.strangers,
             "" if crowd.blocks(self._ask.limit) else crowd.verdict.reason,
         )
@@ -134,5 +134,5 @@ def tangle(runtime: str) -> tuple[list[Wait], dict[str, list[str]]]:
         for place in places:
             if not place.running:
                 about = slots.about(place)
-                waits.append(Wait(slots.key, place.number, about.since, about.limit, about.inside))
+                waits.append(Wait(slots.key, place.number, place.since, about.limit, about.inside))
     return waits, holders

@@ -40,7 +40,7 @@ class Visit:
         self._slots.make()
         above = self._held_above(self._slots)
         if above:
-            return Slot(self._slots, above[0], since=self._slots.about(above[0]).since)
+            return Slot(self._slots, above[0], since=above[0].since)
         while True:
             crowd = self._try()
             if self._slot is not None:
@@ -137,9 +137,9 @@ class Visit:
 
     def _run(self, crowd: Crowd) -> None:
         """Be one of those who run."""
-        place = (self._ticket or self._newcomer(crowd)).replace(running=True)
         now = time.monotonic()
-        fd = self._slots.occupy(place, self._about.replace(since=now))
+        place = (self._ticket or self._newcomer(crowd)).replace(running=True, at=int(now * 1000))
+        fd = self._slots.occupy(place, self._about if self._ticket is None else None)
         self._slot = Slot(self._slots, place, since=now, fd=fd)
 
     def _take_number(self, crowd: Crowd) -> None:
@@ -148,12 +148,13 @@ class Visit:
         inside = tuple(
             slots.label(place) for slots in all_slots(self._runtime) for place in self._held_above(slots)
         )
-        self._about = self._about.replace(since=time.monotonic(), inside=inside)
+        self._about = self._about.replace(inside=inside)
         self._ticket_fd = self._slots.occupy(ticket, self._about)
         self._ticket = ticket
 
     def _newcomer(self, crowd: Crowd) -> Place:
-        return Place(next_number(crowd.places), self._me.pid, self._me.start, False)
+        number = next_number(crowd.places)
+        return Place(number, self._me.pid, self._me.start, False, int(time.monotonic() * 1000))
 
     def _stand(self, crowd: Crowd, told: Callable[[Waiting], None]) -> None:
         """Wait for the next event; NotAdmitted when there is nothing to wait for any more."""

@@ -8,7 +8,7 @@ from guardian.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.guard.places import About
+    from guardian.guard.places import About, Place
     from guardian.procs.model import ProcId
 
 NAMED = 5  # holders that are named one by one; a line has an end
@@ -24,9 +24,9 @@ class Holder(Value):
     cwd: str = ""
 
 
-def holder(pid: int, about: About) -> Holder:
+def holder(place: Place, about: About) -> Holder:
     """Return who is at a place, as it told it itself."""
-    return Holder(pid, about.since, about.command, about.cwd)
+    return Holder(place.pid, place.since, about.command, about.cwd)
 
 
 class Waiting(Value):

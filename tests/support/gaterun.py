@@ -13,11 +13,13 @@ from guardian.guard.gate import Ask, Gate
 
 def main(runtime: str, name: str, limit: str, *command: str) -> int:
     """Return the command's exit code."""
-    Gate(runtime).enter(Ask(name, int(limit), command))
+    slot = Gate(runtime).enter(Ask(name, int(limit), command))
     pid = os.fork()
     if pid == 0:
         os.execvp(command[0], command)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    slot.release()  # a millisecond before the interpreter has been taken down
+    return code
 
 
 if __name__ == "__main__":
