@@ -29,6 +29,7 @@ app.add_typer(config_commands.app, name="config")
 def start(words: Sequence[str]) -> int:
     """Run the app on these words; return the exit code. GuardianError for words that make no sense."""
     command = typer.main.get_command(app)
+    _show_no_type_of_flags(command)
     try:
         result = command.main(args=list(words), prog_name="guardian", standalone_mode=False)
     except typer.Abort:
@@ -40,6 +41,15 @@ def start(words: Sequence[str]) -> int:
     except typer.TyperException as error:  # Typer brings a click of its own, and names this much of it
         return _refused(error)
     return result if isinstance(result, int) else 0
+
+
+def _show_no_type_of_flags(command: object) -> None:
+    """Let the help say "--once", not "--once <bool>", which reads as if a value had to follow."""
+    for parameter in getattr(command, "params", ()):
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _show_no_type_of_flags(below)
 
 
 def _refused(error: typer.TyperException) -> int:

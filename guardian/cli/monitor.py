@@ -14,7 +14,7 @@ from guardian.effects.folders import runtime_dir, state_path
 from guardian.errors import GuardianError, UsageError
 from guardian.guard.beat import Beat
 from guardian.guard.charter import charter_of
-from guardian.guard.cleanup import Cleanup
+from guardian.guard.cleanup import Cleanup, Summary
 from guardian.guard.lock import MonitorLock
 from guardian.guard.monitor import Monitor
 from guardian.guard.world import system_world
@@ -75,9 +75,16 @@ def _look_once(settings: Settings, *, dry_run: bool, log_json: bool) -> int:
         done = Cleanup(world, charter, written, progress=voice.opened, keep_receipts=not dry_run).run()
         for receipt in done.receipts:
             voice.closed(receipt)
+        log.info("looked once: {}", _counted(done, dry_run=dry_run))
     finally:
         voice.finish()
     return 1 if done.survivors and not dry_run else 0
+
+
+def _counted(done: Summary, *, dry_run: bool) -> str:
+    going = sum(dry_run or not receipt.survivors for receipt in done.receipts)
+    verb = "would be ended" if dry_run else "ended"
+    return f"{len(done.launches)} launches, {going} {verb}"
 
 
 async def _watch(
@@ -134,5 +141,5 @@ async def _watch(
 
 def _described(settings: Settings) -> str:
     rules = ", ".join(rule.name for rule in settings.rules) or "none"
-    files = ", ".join(settings.sources) or "no file"
-    return f"rules {rules} from {files}; a look at least every {exact_duration(settings.monitor.interval)}"
+    origin = f"from {', '.join(settings.sources)}" if settings.sources else "built in"
+    return f"rules {rules} {origin}; a look at least every {exact_duration(settings.monitor.interval)}"

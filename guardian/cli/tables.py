@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 RIGHT = ">"
+INDENT = "    "
+SHORT = 20  # characters of a cell that may stand beside others where there is little room
 
 
 def on_terminal() -> bool:
@@ -39,18 +41,38 @@ def plain(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def stacked(heads: Sequence[str], row: Sequence[str], width: int) -> list[str]:
+    """Return a row as lines of its own, for a terminal too narrow for the table: short cells side by side."""
+    from textwrap import wrap  # late: only a narrow terminal pays for it
+
+    names = [head.removeprefix(RIGHT) for head in heads]
+    lines = [f"{names[0]} {row[0]}"]
+    for name, cell in zip(names[1:], row[1:], strict=True):
+        joined = f"{lines[-1]}  {name} {cell}"
+        if len(joined) <= width and len(cell) < SHORT:
+            lines[-1] = joined
+        else:
+            lines += wrap(f"{name} {cell}", width, initial_indent=INDENT, subsequent_indent=INDENT * 2)
+    return lines
+
+
 def _rich(heads: Sequence[str], rows: Sequence[Sequence[str]], marked: Sequence[bool]) -> None:
     from rich.console import Console  # late: only a terminal pays for it
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    styles = ["bold red" if number < len(marked) and marked[number] else "" for number in range(len(rows))]
+    if max(map(len, plain(heads, rows))) > console.width:
+        for row, style in zip(rows, styles, strict=True):
+            console.print(Text("\n".join(stacked(heads, row, console.width)), style=style))
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
         right = head.startswith(RIGHT)
         table.add_column(
             head.removeprefix(RIGHT), justify="right" if right else "left", overflow="ellipsis", no_wrap=right
         )
-    for number, row in enumerate(rows):
-        style = "bold red" if number < len(marked) and marked[number] else ""
+    for row, style in zip(rows, styles, strict=True):
         table.add_row(*(Text(cell) for cell in row), style=style)
-    Console().print(table)
+    console.print(table)

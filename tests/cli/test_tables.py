@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from guardian.cli import tables
-from guardian.cli.tables import on_terminal, plain, show
+from guardian.cli.tables import on_terminal, plain, show, stacked
 
 
 class Screen:
@@ -51,3 +51,34 @@ def test_elsewhere_it_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
     """A pipe or a file gets aligned text without escapes."""
     show(("name", ">n"), [("[bold]x[/bold]", "1")], marked=[True])
     assert capsys.readouterr().out == "NAME            N\n[bold]x[/bold]  1\n"
+
+
+HEADS = (">pid", "rule", ">procs", "command", "why")
+ROW = ("4711", "bun-test", "3", "bun test ./some/folder/with/a.test.ts", "4 launches, max_concurrent is 3")
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (
+            70,
+            [
+                "pid 4711  rule bun-test  procs 3",
+                "    command bun test ./some/folder/with/a.test.ts",
+                "    why 4 launches, max_concurrent is 3",
+            ],
+        ),
+        (
+            40,
+            [
+                "pid 4711  rule bun-test  procs 3",
+                "    command bun test",
+                "        ./some/folder/with/a.test.ts",
+                "    why 4 launches, max_concurrent is 3",
+            ],
+        ),
+    ],
+)
+def test_a_narrow_terminal_gets_lines_instead_of_columns(width: int, lines: list[str]) -> None:
+    """Where the table has no room nothing is cut off: each cell is named, long ones have their own lines."""
+    assert stacked(HEADS, ROW, width) == lines
