@@ -13,7 +13,6 @@ from guardian.effects.folders import runtime_dir, state_dir
 from guardian.errors import GuardianError
 from guardian.guard.doctor import RUNAWAYS, Trial, Way, trials, ways
 from guardian.guard.lock import holder
-from guardian.kill.signals import NO_PIDFD
 from guardian.procs.machine import look_at_machine
 
 TYPE_CHECKING = False
@@ -60,7 +59,7 @@ def _facts(found: tuple[Way, ...]) -> list[tuple[str, str]]:
     return [
         ("containment", f"{held}" + (f" ({'; '.join(reasons)})" if reasons else "")),
         ("system", f"{platform.system()} {platform.release()}, Python {platform.python_version()}"),
-        ("signals", "by number, checked before" if NO_PIDFD else "through pidfds"),
+        ("signals", "through pidfds" if hasattr(os, "pidfd_open") else "by number, checked before"),
         ("pressure", _asked(lambda: "told (PSI)" if look_at_machine().pressure is not None else "not told")),
         ("state", _asked(state_dir)),
         ("runtime", _asked(runtime_dir)),
