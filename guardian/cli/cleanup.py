@@ -7,6 +7,7 @@ import sys
 import time
 
 from guardian.cli.edge import say
+from guardian.cli.interruption import Interruption
 from guardian.cli.records import recorder
 from guardian.cli.tables import show
 from guardian.config.load import load_settings
@@ -24,9 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from guardian.config.settings import Settings
     from guardian.guard.round import Charter, Round
-    from guardian.guard.world import World
     from guardian.policy.launch import Launch
 
 SURVIVORS = 1
@@ -41,19 +40,19 @@ def clean(*, rule: str, everything: bool, force: bool, dry_run: bool, as_json: b
     charter = charter_of(settings.rules, settings.protect, only=rule, everything=everything, force=force)
     if dry_run:
         return show_plan(plan(world, charter, wait=time.sleep), as_json=as_json)
-    done = _clean(world, charter, settings)
+    interruption = Interruption()
+    with interruption, _progress() as progress:
+        written = recorder(settings.journal, "cleanup")
+        done = Cleanup(world, charter, written, progress=progress, interrupted=interruption).run()
     for receipt in done.receipts:
         alert(settings.alerts, receipt, summary(receipt), say)
     if as_json:
         print(json.dumps({"receipts": [each.record() for each in done.receipts]}, ensure_ascii=True))
     else:
         tell(done, charter)
+    if done.interrupted:
+        return interruption.exit_code
     return SURVIVORS if done.survivors else 0
-
-
-def _clean(world: World, charter: Charter, settings: Settings) -> Summary:
-    with _progress() as progress:
-        return Cleanup(world, charter, recorder(settings.journal, "cleanup"), progress=progress).run()
 
 
 class _progress:  # noqa: N801 - reads as a word in the one `with` that uses it

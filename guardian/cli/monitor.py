@@ -7,6 +7,7 @@ import os
 import time
 
 from guardian.cli.detach import Detached, detach_process
+from guardian.cli.interruption import Interruption
 from guardian.cli.monitor_log import LogVoice, open_log
 from guardian.cli.records import recorder
 from guardian.config.load import load_settings
@@ -70,14 +71,25 @@ def _look_once(settings: Settings, *, dry_run: bool, log_json: bool) -> int:
     charter = charter_of(settings.rules, settings.protect)
     voice = LogVoice(log, settings.alerts, dry_run=dry_run)
     world = system_world(touch=not dry_run)
+    interruption = Interruption()
     try:
         written = recorder(settings.journal, "monitor", complain=log.warning)
-        done = Cleanup(world, charter, written, progress=voice.opened, keep_receipts=not dry_run).run()
+        with interruption:
+            done = Cleanup(
+                world,
+                charter,
+                written,
+                progress=voice.opened,
+                interrupted=interruption,
+                keep_receipts=not dry_run,
+            ).run()
         for receipt in done.receipts:
             voice.closed(receipt)
         log.info("looked once: {}", _counted(done, dry_run=dry_run))
     finally:
         voice.finish()
+    if done.interrupted:
+        return interruption.exit_code
     return 1 if done.survivors and not dry_run else 0
 
 

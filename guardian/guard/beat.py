@@ -46,12 +46,12 @@ class Beat:
         self._reload = reload
         self._failed = failed
         self._stop = asyncio.Event()
-        self._stopping = False
+        self._asked = 0  # how often we were asked to stop
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._late: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Beat until SIGTERM or SIGINT; then end what was begun, and return. A second one returns at once.
+        """Beat until SIGTERM or SIGINT; then end what was begun, and return. A second one hastens it.
 
         `ready` is called when signals are heard, `finishing` when an end has to wait for what was begun.
         """
@@ -86,12 +86,12 @@ class Beat:
 
     async def _round(self) -> None:
         try:
-            delay = self._monitor.beat(judging=not self._stopping)
+            delay = self._monitor.beat(judging=not self._asked)
         except Exception as error:  # noqa: BLE001 - the edge of a round: a guard outlives one bad look, loudly
             self._failed(error)
             delay = self._monitor.interval
         self._deaths.follow(self._monitor.living)
-        if self._stopping and not self._monitor.busy:
+        if self._asked and self._may_stop():
             self._stop.set()
             return
         self._in(delay)
@@ -110,11 +110,15 @@ class Beat:
             self._in(0.0)
 
     def _asked_to_stop(self) -> None:
-        if self._stopping or not self._monitor.busy:
+        self._asked += 1
+        if self._may_stop():
             self._stop.set()
-        else:
+        elif self._asked == 1:
             self._finishing()
-        self._stopping = True
+
+    def _may_stop(self) -> bool:
+        """Whether nothing is under way; asked twice, whether nobody would be left stopped for ever."""
+        return not self._monitor.busy or (self._asked > 1 and not self._monitor.forcing)
 
     def _asked_to_reload(self) -> None:
         self._reload()

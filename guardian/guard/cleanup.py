@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from guardian.effects.journal import Recorder
+    from guardian.guard.docket import Dossier
     from guardian.guard.world import World
+    from guardian.kill.escalate import Case
     from guardian.policy.launch import Launch
     from guardian.policy.mind import Breach, Watch
     from guardian.procs.model import ProcId
@@ -36,6 +38,7 @@ class Summary(Value):
 
     launches: tuple[Launch, ...]
     receipts: tuple[Receipt, ...] = ()
+    interrupted: bool = False  # before everybody was gone
 
     @property
     def survivors(self) -> bool:
@@ -72,6 +75,7 @@ class Cleanup:
         recorder: Recorder,
         *,
         progress: Callable[[Round], None] = lambda _: None,
+        interrupted: Callable[[], bool] = lambda: False,
         keep_receipts: bool = True,
     ) -> None:
         self._keep_receipts = keep_receipts  # not of a dry run
@@ -79,9 +83,13 @@ class Cleanup:
         self._charter = charter
         self._recorder = recorder
         self._progress = progress
+        self._interrupted = interrupted
 
     def run(self) -> Summary:
-        """Do it; returns when everybody is gone or was given up."""
+        """Do it; returns when everybody is gone or was given up, or soon after an interruption.
+
+        Whoever has been stopped by then is killed and waited for first: nobody would ever continue him.
+        """
         deaths = DeathWatch(self._world.table.identify)
         try:
             return self._run(deaths)
@@ -97,16 +105,18 @@ class Cleanup:
             first = first or done.sight.launches
             if self._keep_receipts:
                 record_actions(self._recorder, done.outcomes, self._world.wall())
-            receipts += [self._closed(done, number) for number in range(len(done.closed))]
+            receipts += [self._closed(done, *each) for each in done.closed]
             self._progress(done)
             state = done.state
             judging = judging and _unsure(state.memory, self._charter)
             if not judging and not state.docket.cases:
                 return Summary(first, tuple(receipts))
+            if self._interrupted() and not state.docket.forcing:
+                receipts += [self._closed(done, *each) for each in state.docket.abandoned("interrupted")]
+                return Summary(first, tuple(receipts), interrupted=True)
             self._wait(deaths, done)
 
-    def _closed(self, done: Round, number: int) -> Receipt:
-        case, dossier = done.closed[number]
+    def _closed(self, done: Round, case: Case, dossier: Dossier) -> Receipt:
         snapshot = done.sight.snapshot
         states = hanging(self._world.table, snapshot, case)
         at = self._world.wall()

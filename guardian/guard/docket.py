@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from guardian.actions import Outcome, Send
-from guardian.kill.escalate import Case, step
+from guardian.kill.escalate import Case, Phase, given_up, step
 from guardian.kill.reach import led_groups, reach
 from guardian.policy.launch import Launch
 from guardian.procs.model import TICKS, Proc, ProcId, Snapshot
@@ -45,6 +45,15 @@ class Docket(Value):
     def living(self) -> frozenset[ProcId]:
         """Everybody who still has to go."""
         return frozenset(target.who for case in self.cases.values() for target in case.living)
+
+    @property
+    def forcing(self) -> bool:
+        """Whether somebody has been stopped or killed and is not gone yet: no moment to leave."""
+        return any(case.phase is not Phase.ASKING for case in self.cases.values())
+
+    def abandoned(self, why: str) -> tuple[tuple[Case, Dossier], ...]:
+        """Return the open cases as they are when nobody goes on with them."""
+        return tuple((given_up(case, why), self.dossiers[name]) for name, case in self.cases.items())
 
     def opened(self, case: Case, launch: Launch, snapshot: Snapshot) -> Docket:
         """Return the docket with one more case on a tree."""

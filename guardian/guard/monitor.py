@@ -58,6 +58,11 @@ class Monitor:
         """Whether an intervention is under way."""
         return bool(self._state.docket.cases)
 
+    @property
+    def forcing(self) -> bool:
+        """Whether somebody has been stopped or killed and is not gone yet: no moment to leave."""
+        return self._state.docket.forcing
+
     def beat(self, *, judging: bool = True) -> float:
         """Play one round; return the seconds until the next. SeeError when nothing could be seen."""
         done = play(self._world, self.charter, self._state, judging=judging)

@@ -247,11 +247,15 @@ def _walked(case: Case, *, newcomers: bool, now: float) -> Case:
     following = PHASES[case.phase, _sign(case, newcomers=newcomers, now=now)]
     if following is case.phase:
         return case
-    targets = case.targets
     if following is Phase.CLOSED:
-        given_up = {t.who: t.replace(stage=Stage.GAVE_UP) for t in case.living}
-        targets = {**targets, **given_up}
-    return case.replace(phase=following, since=now, looks=0, targets=targets)
+        return given_up(case).replace(since=now, looks=0)
+    return case.replace(phase=following, since=now, looks=0)
+
+
+def given_up(case: Case, note: str = "") -> Case:
+    """Return the case closed; who still lives is named as a survivor, with `note`."""
+    left = {t.who: t.replace(stage=Stage.GAVE_UP, note=note) for t in case.living}
+    return case.replace(phase=Phase.CLOSED, targets={**case.targets, **left})
 
 
 def _due(case: Case, now: float) -> float | None:

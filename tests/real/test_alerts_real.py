@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
-from ground import GUARDIAN, PATIENCE, Ground
+from ground import PATIENCE, Ground
 from victims import DEAF, SLEEPER
-from waiting import wait_until
 
 # Keeps what an alert gets: its standard input and the two variables.
 KEEP = """#!/bin/sh
@@ -177,22 +175,3 @@ def test_a_cleanup_outlives_who_reads_its_complaints(ground: Ground) -> None:
     os.close(writing)
     assert done.code == 0, done
     assert deaf.wait(PATIENCE) == -signal.SIGKILL
-
-
-def test_interrupted_it_leaves_nobody_stopped(ground: Ground) -> None:
-    """^C in a cleanup's grace ends guardian with 130, and whoever it asked goes on as before (P3)."""
-    ground.rule(timeout='"1ms"', grace='"40s"')
-    deaf = ground.python(DEAF)
-    cleanup = ground.litter.start(
-        *(*GUARDIAN, "cleanup"),
-        cwd=ground.work,
-        env=ground.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    wait_until(lambda: ground.records("signal"), PATIENCE, what="the first signal")
-    cleanup.send_signal(signal.SIGINT)
-    assert cleanup.wait(PATIENCE) == 130
-    assert deaf.poll() is None
-    state = Path(f"/proc/{deaf.pid}/stat").read_text().rpartition(")")[2].split()[0]
-    assert state == "S"

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
+from subprocess import PIPE
 
+import pytest
 from ground import GUARDIAN, PATIENCE, Ground, signals_of
-from victims import LOOP, SLEEPER
+from victims import DEAF, LOOP, SLEEPER
+from waiting import wait_until
 
 POLITE = """
 import { writeSync } from "node:fs";
@@ -15,14 +19,14 @@ process.on("SIGTERM", () => process.exit(7));
 setInterval(() => {}, 1e6);
 writeSync(1, "up\\n");
 """
-DEAF = POLITE.replace("process.exit(7)", "{}")
+DEAF_BUN = POLITE.replace("process.exit(7)", "{}")
 QUIET = POLITE.replace('process.on("SIGTERM", () => process.exit(7));', "")
 
 
 def test_the_deaf_are_killed_after_the_grace_and_not_before(ground: Ground, needs_bun: str) -> None:
     """A bun that ignores SIGTERM is asked at once, has the whole grace, and is killed then (P1, P3, P8)."""
     ground.rule(timeout='"1ms"', grace='"2s"')
-    deaf = ground.bun(needs_bun, ground.script(DEAF, ending=".ts"))
+    deaf = ground.bun(needs_bun, ground.script(DEAF_BUN, ending=".ts"))
     assert ground.guardian("cleanup").code == 0
     assert deaf.wait(PATIENCE) == -signal.SIGKILL
     (receipt,) = ground.receipts()
@@ -182,3 +186,23 @@ def test_an_ancestor_lives_and_its_runaway_children_go(ground: Ground, needs_bun
     (receipt,) = json.loads(said["out"])["receipts"]
     assert receipt["pid"] != agent.pid
     assert agent.pid not in {each["pid"] for each in receipt["members"]}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("words", [("cleanup",), ("monitor", "--once")], ids=" ".join)
+def test_interrupted_it_leaves_nobody_stopped(ground: Ground, words: tuple[str, ...], number: int) -> None:
+    """^C in the grace ends guardian with 130 and a receipt; whoever it asked goes on as before (P3, P8)."""
+    ground.rule(timeout='"1ms"', grace='"40s"')
+    deaf = ground.python(DEAF)
+    command = ground.litter.start(
+        *(*GUARDIAN, *words), cwd=ground.work, env=ground.environment(), stdout=PIPE, stderr=PIPE
+    )
+    wait_until(lambda: ground.records("signal"), PATIENCE, what="the first signal")
+    command.send_signal(number)
+    assert command.wait(PATIENCE) == 128 + number
+    assert command.stdout is not None
+    assert command.stderr is not None
+    assert f"still there: {deaf.pid} (interrupted)" in command.stdout.read() + command.stderr.read()
+    assert Path(f"/proc/{deaf.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    (receipt,) = ground.receipts()
+    assert signals_of(receipt, deaf.pid).keys() == {"SIGTERM"}
