@@ -9,7 +9,7 @@ import time
 from guardian.cli.edge import say
 from guardian.cli.interruption import Interruption
 from guardian.cli.records import recorder
-from guardian.cli.tables import show
+from guardian.cli.tables import counted, show
 from guardian.config.load import load_settings
 from guardian.effects.folders import runtime_path
 from guardian.effects.notify import alert
@@ -78,9 +78,9 @@ class _progress:  # noqa: N801 - reads as a word in the one `with` that uses it
         if self._status is None:
             return
         cases = done.state.docket.cases.values()
-        living = len(done.state.docket.living)
+        living = counted(len(done.state.docket.living), "process", "processes")
         phases = ", ".join(sorted({case.phase.value for case in cases}))
-        self._status.update(f"{living} processes of {len(cases)} trees have to go ({phases})")
+        self._status.update(f"{living} of {counted(len(cases), 'tree', 'trees')} left to go ({phases})")
 
 
 def show_plan(found: Plan, *, as_json: bool) -> int:
@@ -88,10 +88,10 @@ def show_plan(found: Plan, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"would_end": [dict(zip(_names(), row, strict=True)) for row in _rows(found)]}))
     elif not found.breaches:
-        print(f"nothing to end: {_count(len(found.launches), 'launch', 'launches')} within the limits")
+        print(f"nothing to end: {counted(len(found.launches), 'launch', 'launches')} within the limits")
     else:
         show(HEADS, [tuple(str(cell) for cell in row) for row in _rows(found)])
-        print(f"\n{_count(len(found.breaches), 'tree', 'trees')} would be ended; nothing was signalled")
+        print(f"\n{counted(len(found.breaches), 'tree', 'trees')} would be ended; nothing was signalled")
     return 0
 
 
@@ -112,9 +112,9 @@ def tell(done: Summary, charter: Charter) -> None:
         print(f"{receipt.id}  {summary(receipt)}")
     ended = sum(not receipt.survivors for receipt in done.receipts)
     if not done.receipts:
-        print(f"nothing to end: {_count(len(done.launches), 'launch', 'launches')} within the limits")
+        print(f"nothing to end: {counted(len(done.launches), 'launch', 'launches')} within the limits")
     else:
-        print(f"{_count(ended, 'tree', 'trees')} ended; tell me more: guardian why {done.receipts[-1].id}")
+        print(f"{counted(ended, 'tree', 'trees')} ended; tell me more: guardian why {done.receipts[-1].id}")
     for launch in _suspects(done, charter):
         command = shown_command(launch.root.command, launch.root.name, width=60)
         print(
@@ -138,7 +138,3 @@ def _suspects(done: Summary, charter: Charter) -> list[Launch]:
 
 def _percent(launch: Launch) -> float:
     return 100 * cpu_total(launch.members) / max(launch.age, 1.0)
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"

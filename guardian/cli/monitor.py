@@ -10,6 +10,7 @@ from guardian.cli.detach import Detached, detach_process
 from guardian.cli.interruption import Interruption
 from guardian.cli.monitor_log import LogVoice, open_log
 from guardian.cli.records import recorder
+from guardian.cli.tables import counted
 from guardian.config.load import load_settings
 from guardian.effects.folders import runtime_dir, state_path
 from guardian.errors import GuardianError, UsageError
@@ -96,7 +97,7 @@ def _look_once(settings: Settings, *, dry_run: bool, log_json: bool) -> int:
 def _counted(done: Summary, *, dry_run: bool) -> str:
     going = sum(dry_run or not receipt.survivors for receipt in done.receipts)
     verb = "would be ended" if dry_run else "ended"
-    return f"{len(done.launches)} launches, {going} {verb}"
+    return f"{counted(len(done.launches), 'launch', 'launches')}, {counted(going, 'tree', 'trees')} {verb}"
 
 
 async def _watch(

@@ -19,6 +19,11 @@ def on_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """Return "1 tree", "2 trees"."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def show(heads: Sequence[str], rows: Iterable[Sequence[str]], *, marked: Sequence[bool] = ()) -> None:
     """Print a table; heads that begin with ">" align right, `marked` rows stand out on a terminal."""
     if on_terminal():
