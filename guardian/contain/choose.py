@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from guardian.contain.contract import Choice
-from guardian.errors import GuardianError, UsageError
+from guardian.errors import GuardianError, SeeError, UsageError
+from guardian.procs.linux import check_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +21,15 @@ class NotHere(Exception):
     """A way that does not work on this machine, or not for this user; the text says why."""
 
 
+def _check_sight() -> None:
+    """Make sure that the tree can be seen. NotHere, or SeeError where nothing can be."""
+    check_namespace()
+    if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+        raise NotHere("this kernel has no /proc/PID/task/TID/children (CONFIG_PROC_CHILDREN)")
+
+
 def _cgroup(run_id: str) -> Containment:
+    _check_sight()
     from guardian.contain.cgroup import CannotCreate, Cgroup
 
     try:
@@ -30,6 +41,7 @@ def _cgroup(run_id: str) -> Containment:
 
 
 def _subreaper(_run_id: str) -> Containment:
+    _check_sight()
     from guardian.contain.subreaper import Subreaper
 
     made = Subreaper()
@@ -42,6 +54,7 @@ def _tree(run_id: str) -> Containment:
 
     made = Tree(run_id)
     made.own()
+    made.members()  # SeeError where there is nothing to be seen
     return made
 
 
@@ -61,6 +74,8 @@ def choose(wanted: str, run_id: str) -> tuple[Containment, Choice]:
             continue
         try:
             return make(run_id), Choice(name, tuple(reasons))
+        except SeeError:
+            raise  # no other way would see more
         except (NotHere, GuardianError) as error:
             reasons.append(f"{name}: {error}")
     raise GuardianError(f"cannot contain the command: {'; '.join(reasons)}")

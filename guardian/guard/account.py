@@ -79,6 +79,7 @@ def facts_of(sentinel: Sentinel, *, code: int, until: float) -> Facts:
         peak=max(seen, largest),
         peak_exact=memory is not None and memory.peak_exact and seen >= largest,
         most_procs=memory.most_procs if memory is not None else 1,
+        output=sentinel.pump.tail() if sentinel.pump is not None else (),
     )
 
 

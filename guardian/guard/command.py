@@ -74,6 +74,7 @@ class Child:
     ) -> None:
         self._command, self._environment, self._posture = command, environment, posture
         self._terminal, self._own_group = terminal, own_group
+        self.outputs: dict[int, int] = {}  # descriptors that it is to have instead of its own
         self.failures, self._failed = map(above_standard, os.pipe())  # an exec that works closes it
 
     def __call__(self) -> NoReturn:
@@ -88,11 +89,13 @@ class Child:
         os._exit(exit_code(error))
 
     def _take_place(self) -> None:
-        """Lead a group and own the terminal, where guardian could not step out of its own group."""
+        """Lead a group and own the terminal, unless it stays in guardian's group; take the outputs given."""
         if self._own_group:
             os.setpgid(0, 0)
             if self._terminal is not None:
                 os.tcsetpgrp(self._terminal, os.getpid())  # SIGTTOU is blocked: we may (tcsetpgrp(3))
+        for target, fd in self.outputs.items():
+            os.dup2(fd, target)
 
     def started(self) -> None:
         """Close the child's end, in the parent."""

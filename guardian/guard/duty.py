@@ -67,7 +67,7 @@ class Duty:
             self.watch.pause(now)
         elif self.watch.paused:
             self.watch.resume(now)
-        reason = self.watch.look(now)
+        reason = self.watch.look(now, output=self._sentinel.output)
         due = now + (STOPPED_AGAIN if stopped else NEVER)
         if self.watch.due is not None:
             due = min(due, self.watch.due)
@@ -85,6 +85,8 @@ class Duty:
 
     def _after_the_leader(self, now: float) -> tuple[Reason | None, float | None]:
         """Give what is left a moment to go by itself; then it has to."""
+        if self._sentinel.overflows:
+            return self._watch_on(now)
         if self._order.keep_background or self._containment.empty():
             return None, None
         self._left_since = now if self._left_since is None else self._left_since
@@ -112,8 +114,9 @@ class Duty:
     def _end_on(self, ending: Ending, now: float) -> float | None:
         """Take the end one step further; who grows on while asked to end loses the rest of the grace."""
         bounds = self._order.bounds
-        may_grow = ending.case.phase is Phase.ASKING and (bounds.memory > 0 or bounds.max_procs > 0)
-        if may_grow and self.watch.grows_on():
+        growing = bounds.memory > 0 or bounds.max_procs > 0 or bounds.max_output > 0
+        may_grow = growing and ending.case.phase is Phase.ASKING
+        if may_grow and self.watch.grows_on(output=self._sentinel.output):
             ending.force(now)
         due = ending.turn(now)
         return min(due, now + GROWTH_LOOK) if due is not None and may_grow else due

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from guardian.guard.command import Child
     from guardian.guard.duty import Duty
     from guardian.guard.order import Order
+    from guardian.guard.pump import Pump
     from guardian.guard.staff import Staff
     from guardian.guard.wire import Wire
 
 WARM_UP = 0.02  # seconds
+LAST_WORDS = 0.2  # seconds for output that is written already, when somebody may go on writing
+READERS_TIME = 365 * 86400.0  # seconds that a reader may take; the front need not worry
 HURRYING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
 TERMINAL_STOPS = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 BLIND = 0.05  # seconds until the next look when /proc could not be read
@@ -47,6 +50,8 @@ class Sentinel:
             if fd is not None:
                 self._ears.listen(name, fd)
         self.lost: set[str] = set()  # of front and owner
+        self.pump = _pump(order.bounds.max_output)
+        self._hurried = False  # somebody asked for an end at once
         self._front_stopped = False
         self.duty: Duty | None = None
 
@@ -54,21 +59,43 @@ class Sentinel:
         """Start the command, then step out of its process group. Every signal is blocked until here."""
         self.started = time.monotonic()
         self.size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of a child that has not called exec
+        if self.pump is not None:
+            child.outputs = self.pump.outputs()
         self.leader = Leader.start(self._containment, child)
         os.setpgid(0, 0)
         go_deaf()
         self._alarmed = Alarmed(frozenset({signal.SIGCHLD}))
         self._ears.listen("alarm", self._alarmed.reading)
+        if self.pump is not None:
+            self.pump.start()
+            self._ears.listen("pump", self.pump.news)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ALL)
 
     def serve(self) -> None:
         """Watch over the command until nobody of its tree is left, or who is left cannot be ended."""
-        due = self._turn(self.started)
+        self._serve_tree()
+        if self.pump is not None:
+            self._deliver_the_rest(self.pump)
+            self._serve_tree()  # the last bytes may have been too many
+        send_by_handle(self._front, signal.SIGCONT)  # whoever stopped it: it has to see the end
+
+    def _serve_tree(self) -> None:
+        due = self._turn(time.monotonic())
         while due is not None:
             self._hear(self._ears.wait(due))
             self._follow_leader()
             due = self._turn(time.monotonic())
-        send_by_handle(self._front, signal.SIGCONT)  # whoever stopped it: it has to see the end
+
+    def _deliver_the_rest(self, pump: Pump) -> None:
+        """Wait until all output has gone where it was meant to (P7), however slowly it is read there.
+
+        Not for who lives on and might write for ever; and ^C ends it.
+        """
+        self._wire.say("ending", 0)
+        self._wire.say("until", time.monotonic() + READERS_TIME)
+        until = None if self._containment.empty() else time.monotonic() + LAST_WORDS
+        while not (pump.finished or self._hurried or (until and time.monotonic() >= until)):
+            self._hear(self._ears.wait(until))
 
     def _hear(self, names: frozenset[str]) -> None:
         """Take in who has gone and what the front says."""
@@ -77,6 +104,8 @@ class Sentinel:
             self._ears.ignore(name)
         if "alarm" in names:
             self._alarmed.came()
+        if "pump" in names and self.pump is not None:
+            self.pump.hear()
         for _, number in self._wire.heard():
             self._pass_on(int(number))
         if self._wire.closed:
@@ -87,6 +116,7 @@ class Sentinel:
         """Give the command a signal that the front got; once the tree is being ended it says: now."""
         if number != signal.SIGCONT or self.leader.stopped:
             self.leader.signal(number)
+        self._hurried |= number in HURRYING
         if self.duty is not None and number in HURRYING:
             self.duty.hurry(time.monotonic())
 
@@ -114,11 +144,13 @@ class Sentinel:
         try:
             if self.duty is not None:
                 return self.duty.turn(now)
-            if self.leader.code is not None and self._containment.empty():
+            if self.leader.code is not None and self._containment.empty() and not self.overflows:
                 return None
         except SeeError:
             return now + BLIND  # no descriptor or memory left on the machine: to see nobody is not nobody
-        if self.leader.code is None and not self.lost and now < self.started + WARM_UP:
+        if not (self.leader.code is not None or self.lost or self.overflows) and now < (
+            self.started + WARM_UP
+        ):
             return self.started + WARM_UP
         self.duty = self._take_up_duty()
         return now
@@ -127,3 +159,21 @@ class Sentinel:
         from guardian.guard.duty import Duty
 
         return Duty(self._order, self._containment, self, self._wire)
+
+    @property
+    def output(self) -> int:
+        """Bytes that the command has written; 0 where they do not pass through here."""
+        return self.pump.count if self.pump is not None else 0
+
+    @property
+    def overflows(self) -> bool:
+        """Whether the command has written more than it may."""
+        return 0 < self._order.bounds.max_output < self.output
+
+
+def _pump(limit: int) -> Pump | None:
+    if not limit:
+        return None
+    from guardian.guard.pump import Pump
+
+    return Pump(limit)

@@ -27,7 +27,7 @@ class Watch:
     def __init__(self, order: Order, containment: Containment, *, started: float) -> None:
         self._order, self.gauge = order, Gauge(containment)
         self.memory = fresh(started)
-        self.output = 0  # bytes that passed through guardian
+        self._output = 0  # bytes that passed through guardian
         self.due: float | None = started  # monotonic
         self.usage: Usage | None = None  # of the last look
         self._paused = 0.0  # seconds that the job was stopped
@@ -54,10 +54,12 @@ class Watch:
         """Whether the clock stands still."""
         return self._paused_since is not None
 
-    def look(self, now: float) -> Reason | None:
+    def look(self, now: float, *, output: int = 0) -> Reason | None:
         """Return why the tree has to go, None when it need not; sets `due`."""
-        if self.due is None or now < self.due:
+        overflows = 0 < self._order.bounds.max_output < output
+        if not overflows and (self.due is None or now < self.due):
             return None
+        self._output = output
         clock = now - self._paused
         self.usage = self._measured(clock)
         judgement = judge(self._order.bounds, self.memory, self.usage, clock, rule=self._order.cause)
@@ -70,13 +72,15 @@ class Watch:
         bounds, gauge = self._order.bounds, self.gauge
         usage = gauge.look()
         return usage.replace(
-            output=self.output,
+            output=self._output,
             pss=gauge.pss() if needs_pss(bounds, usage) else -1,
             io=gauge.io() if needs_io(bounds, self.memory, usage, clock) else -1,
             written=gauge.written() if needs_written(bounds) else -1,
             foreground=needs_foreground(bounds, self.memory, clock) and gauge.foreground(),
         )
 
-    def grows_on(self) -> bool:
+    def grows_on(self, *, output: int = 0) -> bool:
         """Whether a tree that was asked to end makes it worse."""
-        return self.usage is not None and worse(self._order.bounds, self.usage, self.gauge.look())
+        if self.usage is None:
+            return False
+        return worse(self._order.bounds, self.usage, self.gauge.look().replace(output=output))

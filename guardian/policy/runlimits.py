@@ -32,6 +32,7 @@ IDLE_TICKS = 0.02  # seconds of CPU that are no activity: the clock of /proc has
 IDLE_LOOKS = 20  # in one idle_timeout
 SPARED_AGAIN = 1.0  # seconds until it is asked again whether a terminal has it in its foreground
 WORSE = 1.05  # times what it was when it was asked to end
+FLOOD = 2.0  # likewise for output: last words are no flood
 CPU_TIME_AGAIN = 0.02  # seconds, the shortest
 
 
@@ -138,7 +139,8 @@ def worse(bounds: Bounds, then: Usage, now: Usage) -> bool:
     """Whether a tree that was asked to end at `then` grows on, so that it must not have its grace."""
     memory = bounds.memory > 0 and now.rss > WORSE * max(then.rss, bounds.memory)
     procs = bounds.max_procs > 0 and now.procs > WORSE * max(then.procs, bounds.max_procs)
-    return memory or procs
+    flood = bounds.max_output > 0 and now.output > FLOOD * max(then.output, bounds.max_output)
+    return memory or procs or flood
 
 
 def _remembered(memory: Memory, usage: Usage, now: float) -> Memory:

@@ -214,6 +214,56 @@ def test_path_is_searched_as_a_shell_does(house: House, litter: Litter) -> None:
     assert (missed.returncode, "Permission denied" in missed.stderr) == (126, True)
 
 
+def forbid(*numbers: int) -> None:
+    """Let system calls fail with EPERM from now on, as a sandbox does (seccomp(2)); x86-64 only."""
+    import ctypes
+    import struct
+
+    load = struct.pack("HBBI", 0x20, 0, 0, 0)  # the number of the call
+    tests = [struct.pack("HBBI", 0x15, 0, 1, n) + struct.pack("HBBI", 0x06, 0, 0, 0x50001) for n in numbers]
+    program = load + b"".join(tests) + struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)
+    buffer = ctypes.create_string_buffer(program)
+    head = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0
+    assert libc.prctl(22, 2, head, 0, 0) == 0
+
+
+PIDFD_OPEN, PIDFD_SEND_SIGNAL, CLONE3, PRCTL = 434, 424, 435, 157
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of the calls are those of x86-64")
+@pytest.mark.parametrize("calls", [(PIDFD_OPEN, PIDFD_SEND_SIGNAL, CLONE3), (PRCTL,)], ids=["pidfd", "prctl"])
+def test_a_sandbox_does_not_make_it_blind(calls: tuple[int, ...], house: House, litter: Litter) -> None:
+    """Where calls are forbidden the next best way is taken, and nothing is left behind (P1, P11)."""
+    options = ["--timeout", "500ms", "--grace", "200ms", "--report", str(house.root / "report")]
+    command = ["sh", "-c", "setsid sleep 40 & trap '' TERM; while :; do sleep 1; done"]
+    run = subprocess.Popen(
+        [*GUARDIAN[:-1], *options, "--", *command],
+        env={**os.environ, MARK: litter.mark},
+        stderr=PIPE,
+        text=True,
+        preexec_fn=lambda: forbid(*calls),
+    )
+    _, err = run.communicate(timeout=30)
+    assert (run.returncode, litter.alive()) == (124, set()), err
+    report = json.loads((house.root / "report").read_text())
+    assert (report["containment"]["name"] == "tree") == (PRCTL in calls)
+
+
+def test_without_proc_nothing_is_launched(needs_root: None, house: House, litter: Litter) -> None:
+    """Who cannot see processes does not start any (P10)."""
+    run = litter.start(
+        *("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"),
+        *(*GUARDIAN, "echo", "launched"),
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    out, err = run.communicate(timeout=30)
+    assert (run.returncode, out) == (125, "")
+    assert "/proc" in err
+
+
 def owner_case(litter: Litter, act: Callable[[subprocess.Popen[str]], None]) -> int:
     """Bind a run to a process, let that process end, and return the run's exit code."""
     owner = litter.start("sleep", "50")
