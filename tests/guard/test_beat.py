@@ -92,7 +92,7 @@ async def test_a_wall_clock_that_is_set_back_delays_no_round() -> None:
     async with Held(rounds) as held:
         await rounds.next()
         await asyncio.sleep(0)  # let the round arm its timers
-        held.beat._job.modify(next_run_time=datetime.now(UTC) + timedelta(hours=1))  # noqa: SLF001
+        held.beat._job.modify(next_run_time=datetime.now(UTC) + timedelta(hours=1))
         await rounds.next()
 
 
@@ -149,7 +149,7 @@ async def test_the_last_death_calls_a_round() -> None:
         signal.pause()
     rounds.living = frozenset({ProcId(child, 7)})
     held = Held(rounds)
-    held.beat._deaths._identify = lambda pid: ProcId(pid, 7)  # noqa: SLF001
+    held.beat._deaths._identify = lambda pid: ProcId(pid, 7)
     async with held:
         await rounds.next()
         await asyncio.sleep(0)
