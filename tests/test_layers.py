@@ -22,9 +22,9 @@ PSUTIL_SIGNALLING = (".send_signal", ".terminate", ".suspend", ".resume", ".kill
 # Who may name one of them all the same, and why no stranger can be hit.
 ALLOWED = {
     "guardian/kill/signals.py": (SIGNALLING, "the one file"),
-    "guardian/guard/front.py": ({"os.kill"}, "its sentinel: a child that it has not reaped"),
-    "guardian/guard/handles.py": ({"signal.pidfd_send_signal"}, "the other guardian, by a handle it made"),
-    "guardian/guard/leader.py": ({"os.kill"}, "the command: a child that it has not reaped"),
+    "guardian/run/front.py": ({"os.kill"}, "its sentinel: a child that it has not reaped"),
+    "guardian/run/handles.py": ({"signal.pidfd_send_signal"}, "the other guardian, by a handle it made"),
+    "guardian/run/leader.py": ({"os.kill"}, "the command: a child that it has not reaped"),
 }
 
 # What `guardian run` shares with the rest, and what would make it slow (values.py says how slow).

@@ -7,9 +7,9 @@ import os
 from guardian.cli.options import WAIT_FOR_EVER, asks_for_help, parse
 from guardian.config.load import load_settings
 from guardian.errors import GuardianError, UsageError
-from guardian.guard.order import SIGTERM, Order
-from guardian.guard.wrap import launch
 from guardian.policy.bounds import matching_rule, terms
+from guardian.run.order import SIGTERM, Order
+from guardian.run.wrap import launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

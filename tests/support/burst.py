@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from guardian.guard.waiting import Waiting
+    from guardian.gate.waiting import Waiting
 
 FUSE = 60  # seconds after which a child of a burst ends by itself
 JOLTED = 0.25  # of the launches: killed, or stopped for a moment
@@ -182,9 +182,9 @@ def main(runtime: str, jolt: str, numbers: tuple[int, int, int, int]) -> dict[st
 
 
 if __name__ == "__main__":
-    import guardian.guard.standing  # noqa: F401 - once, not in every child
-    from guardian.guard.gate import Ask, Gate
-    from guardian.guard.waiting import Waiting
+    import guardian.gate.standing  # noqa: F401 - once, not in every child
+    from guardian.gate.door import Ask, Gate
+    from guardian.gate.waiting import Waiting
 
     rounds, launches, slots, seed = map(int, sys.argv[2:6])
     sys.stdout.write(json.dumps(main(sys.argv[1], sys.argv[6], (rounds, launches, slots, seed))))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from guardian.guard.gate import Ask, Gate
+from guardian.gate.door import Ask, Gate
 
 
 def main(runtime: str, name: str, limit: str, *command: str) -> int:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from litter import Litter
 
-    from guardian.guard.slots import Slot
+    from guardian.gate.slots import Slot
     from guardian.procs.machine import Machine
 
 ROOT = Path(__file__).parents[2]
@@ -134,8 +134,8 @@ def main(order: dict[str, Any]) -> None:
     """Go to the gate, and obey."""
     from guardian.contain.descent import identify, look
     from guardian.errors import GuardianError, NotAdmitted
-    from guardian.guard import slots
-    from guardian.guard.gate import Ask, Gate, Sight
+    from guardian.gate import slots
+    from guardian.gate.door import Ask, Gate, Sight
     from guardian.policy.admission import Conditions
 
     slots.PATIENCE = order.get("patience", slots.PATIENCE)

@@ -14,15 +14,15 @@ import errno
 import os
 
 from guardian.errors import GuardianError
-from guardian.guard.ask import Ask, Sight
-from guardian.guard.slots import Slot, Slots, all_slots
-from guardian.guard.visit import Visit
+from guardian.gate.ask import Ask, Sight
+from guardian.gate.slots import Slot, Slots, all_slots
+from guardian.gate.visit import Visit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from guardian.guard.waiting import Holder, Waiting
+    from guardian.gate.waiting import Holder, Waiting
 
 NO_ROOM = "make room there, or set GUARDIAN_RUNTIME_DIR to a folder on another disk"
 OTHERWISE = "set GUARDIAN_RUNTIME_DIR to a folder of yours on a local disk"
@@ -72,7 +72,7 @@ class Gate:
         return self._people(name, running=False)
 
     def _people(self, name: str, *, running: bool) -> list[Holder]:
-        from guardian.guard.waiting import holder  # late: a launch that walks in shows nobody
+        from guardian.gate.waiting import holder  # late: a launch that walks in shows nobody
 
         slots = Slots(self._runtime, name)
         places = [place for place in slots.living() if place.running is running]

@@ -6,14 +6,14 @@ import os
 import time
 
 from guardian.contain.rawsignal import signal
-from guardian.guard.ears import Ears
-from guardian.guard.posture import ALL, FAULTS
-from guardian.guard.wire import Alarmed
+from guardian.run.ears import Ears
+from guardian.run.posture import ALL, FAULTS
+from guardian.run.wire import Alarmed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.guard.home import Home
-    from guardian.guard.wire import Wire
+    from guardian.run.home import Home
+    from guardian.run.wire import Wire
 
 SLACK = 1.0  # seconds after the sentinel's own deadline until it counts as stuck
 STOPS_BORNE = 3  # times that somebody may stop the sentinel; it is continued at once

@@ -6,7 +6,7 @@ import os
 
 from guardian.contain.rawsignal import signal
 from guardian.errors import UsageError
-from guardian.guard.wire import above_standard
+from guardian.run.wire import above_standard
 
 
 def own_handle() -> int | None:

@@ -12,20 +12,20 @@ import time
 
 from guardian.contain.rawsignal import signal
 from guardian.errors import SeeError
-from guardian.guard.ears import Ears
-from guardian.guard.handles import send_by_handle
-from guardian.guard.leader import Leader
-from guardian.guard.posture import ALL, go_deaf
-from guardian.guard.wire import Alarmed
+from guardian.run.ears import Ears
+from guardian.run.handles import send_by_handle
+from guardian.run.leader import Leader
+from guardian.run.posture import ALL, go_deaf
+from guardian.run.wire import Alarmed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.guard.command import Child
-    from guardian.guard.duty import Duty
-    from guardian.guard.order import Order
-    from guardian.guard.pump import Pump
-    from guardian.guard.staff import Staff
-    from guardian.guard.wire import Wire
+    from guardian.run.command import Child
+    from guardian.run.duty import Duty
+    from guardian.run.order import Order
+    from guardian.run.pump import Pump
+    from guardian.run.staff import Staff
+    from guardian.run.wire import Wire
 
 WARM_UP = 0.02  # seconds
 LAST_WORDS = 0.2  # seconds for output that is written already, when somebody may go on writing
@@ -156,7 +156,7 @@ class Sentinel:
         return now
 
     def _take_up_duty(self) -> Duty:
-        from guardian.guard.duty import Duty
+        from guardian.run.duty import Duty
 
         return Duty(self._order, self._containment, self, self._wire)
 
@@ -174,6 +174,6 @@ class Sentinel:
 def _pump(limit: int) -> Pump | None:
     if not limit:
         return None
-    from guardian.guard.pump import Pump
+    from guardian.run.pump import Pump
 
     return Pump(limit)

@@ -7,7 +7,7 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from guardian.contain.contract import Containment
-    from guardian.guard.command import Child
+    from guardian.run.command import Child
 
 SIGNALLED = 128  # a shell's exit code for a signal is this and its number
 

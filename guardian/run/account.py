@@ -12,11 +12,11 @@ from guardian.effects.journal import Journal, Recorder
 from guardian.effects.receipts import signal_counts
 from guardian.guard import ledger
 from guardian.guard.docket import Dossier
-from guardian.guard.verdict import say
 from guardian.kill.escalate import Stage
 from guardian.procs.model import Proc, Snapshot
 from guardian.procs.printable import printable, shown_command
 from guardian.procs.table import system_table
+from guardian.run.verdict import say
 from guardian.units import exact_duration, exact_size, format_duration, format_size
 from guardian.values import Value
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from guardian.contain.contract import Choice
     from guardian.effects.receipts import Receipt
-    from guardian.guard.ending import Ending
-    from guardian.guard.order import Order
-    from guardian.guard.sentinel import Sentinel
-    from guardian.guard.staff import Staff
+    from guardian.run.ending import Ending
+    from guardian.run.order import Order
+    from guardian.run.sentinel import Sentinel
+    from guardian.run.staff import Staff
 
 SHOWN = 60  # characters of a command in the line on stderr
 FORK_SLACK = 1.1  # a child is as large as the sentinel until it has called exec: no peak of the command

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import time
 
-from guardian.guard.crowd import lineage, look_around
-from guardian.guard.places import Place, about_launch, next_number
-from guardian.guard.slots import Slot, Slots, all_slots
+from guardian.gate.crowd import lineage, look_around
+from guardian.gate.places import Place, about_launch, next_number
+from guardian.gate.slots import Slot, Slots, all_slots
 from guardian.policy.admission import Verdict, judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from guardian.guard.ask import Ask, Sight
-    from guardian.guard.crowd import Crowd
-    from guardian.guard.standing import Standing
-    from guardian.guard.waiting import Waiting
+    from guardian.gate.ask import Ask, Sight
+    from guardian.gate.crowd import Crowd
+    from guardian.gate.standing import Standing
+    from guardian.gate.waiting import Waiting
     from guardian.procs.model import ProcId
 
 
@@ -159,7 +159,7 @@ class Visit:
     def _stand(self, crowd: Crowd, told: Callable[[Waiting], None]) -> None:
         """Wait for the next event; NotAdmitted when there is nothing to wait for any more."""
         if self._standing is None:
-            from guardian.guard.standing import Standing  # late: most launches walk in
+            from guardian.gate.standing import Standing  # late: most launches walk in
 
             self._standing = Standing(self._slots, self._ask, self._sight, told=told, began=self._began)
         self._standing.stand(crowd, self._ticket, self._about.inside)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 
-from guardian.guard.wire import above_standard
+from guardian.run.wire import above_standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
 
-    from guardian.guard.posture import Posture
+    from guardian.run.posture import Posture
 
 SHELL = "/bin/sh"
 NOT_FOUND, CANNOT_EXECUTE = 127, 126  # as shells and env(1) have it

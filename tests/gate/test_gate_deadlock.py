@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardian.guard.deadlock import Wait, must_give_up
+from guardian.gate.deadlock import Wait, must_give_up
 
 
 def wait(key: str, since: float, *inside: str, limit: int = 1) -> Wait:

@@ -7,14 +7,14 @@ import os
 import time
 
 from guardian.contain.rawsignal import signal
-from guardian.guard.command import Child
-from guardian.guard.front import Front
-from guardian.guard.home import die_of_interrupt
-from guardian.guard.posture import Posture, environment
-from guardian.guard.sentinel import Sentinel
-from guardian.guard.staff import Staff
-from guardian.guard.verdict import FAILED, conclude, conclude_takeover, say
-from guardian.guard.wire import line_pair
+from guardian.run.command import Child
+from guardian.run.front import Front
+from guardian.run.home import die_of_interrupt
+from guardian.run.posture import Posture, environment
+from guardian.run.sentinel import Sentinel
+from guardian.run.staff import Staff
+from guardian.run.verdict import FAILED, conclude, conclude_takeover, say
+from guardian.run.wire import line_pair
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from guardian.guard.order import Order
+    from guardian.run.order import Order
 
 
 def launch(order: Order) -> int:
@@ -82,7 +82,7 @@ def _be_front(order: Order, staff: Staff, front: Front, posture: Posture) -> int
     front.listen(posture.ignored)
     if not front.serve():
         front.end_sentinel()
-        from guardian.guard.takeover import take_over  # late: hardly ever needed
+        from guardian.run.takeover import take_over  # late: hardly ever needed
 
         ending = take_over(order, staff, front.alarmed, late=front.late)
         front.code = conclude_takeover(order, staff, ending, started=front.started)

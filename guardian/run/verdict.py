@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import time
 
-from guardian.guard.command import CANNOT_EXECUTE, NOT_FOUND
+from guardian.run.command import CANNOT_EXECUTE, NOT_FOUND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.guard.command import Child
-    from guardian.guard.ending import Ending
-    from guardian.guard.order import Order
-    from guardian.guard.sentinel import Sentinel
-    from guardian.guard.staff import Staff
+    from guardian.run.command import Child
+    from guardian.run.ending import Ending
+    from guardian.run.order import Order
+    from guardian.run.sentinel import Sentinel
+    from guardian.run.staff import Staff
 
 FOR_TIME, FOR_RESOURCE, FAILED = 124, 122, 125
 # Kind.name → exit code; for every other reason the command's own code stands
@@ -38,7 +38,7 @@ def conclude(order: Order, staff: Staff, sentinel: Sentinel, child: Child) -> in
     ending = sentinel.duty.ending if sentinel.duty is not None else None
     if ending is None and staff.report is None:
         return own
-    from guardian.guard.account import facts_of, settle  # late: most runs have nothing to tell
+    from guardian.run.account import facts_of, settle  # late: most runs have nothing to tell
 
     until = time.monotonic() if ending is None else ending.case.opened
     facts = facts_of(sentinel, code=_code(ending, own), until=until)
@@ -48,7 +48,7 @@ def conclude(order: Order, staff: Staff, sentinel: Sentinel, child: Child) -> in
 
 def conclude_takeover(order: Order, staff: Staff, ending: Ending, *, started: float) -> int:
     """Let the front say what there is to say, when the sentinel is gone; return the exit code."""
-    from guardian.guard.account import Facts, settle
+    from guardian.run.account import Facts, settle
 
     code = _code(ending, FAILED)
     settle(order, staff, ending, Facts(seconds=ending.case.opened - started, code=code))

@@ -8,7 +8,7 @@ from guardian.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.guard.places import About, Place
+    from guardian.gate.places import About, Place
     from guardian.procs.model import ProcId
 
 NAMED = 5  # holders that are named one by one; a line has an end

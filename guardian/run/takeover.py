@@ -7,16 +7,16 @@ import time
 
 from guardian.actions import Kind, Reason
 from guardian.errors import SeeError
-from guardian.guard.duty import LAST_GRACE, go_first
-from guardian.guard.ears import Ears
-from guardian.guard.ending import Ending
-from guardian.guard.sentinel import BLIND
+from guardian.run.duty import LAST_GRACE, go_first
+from guardian.run.ears import Ears
+from guardian.run.ending import Ending
+from guardian.run.sentinel import BLIND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.guard.order import Order
-    from guardian.guard.staff import Staff
-    from guardian.guard.wire import Alarmed
+    from guardian.run.order import Order
+    from guardian.run.staff import Staff
+    from guardian.run.wire import Alarmed
 
 
 def take_over(order: Order, staff: Staff, alarmed: Alarmed, *, late: bool) -> Ending:

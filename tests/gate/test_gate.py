@@ -12,10 +12,10 @@ import pytest
 
 from guardian.contain import descent
 from guardian.errors import GuardianError, NotAdmitted, UsageError
-from guardian.guard.gate import Ask, Gate, Sight
-from guardian.guard.places import About, Place
-from guardian.guard.slots import Slots
-from guardian.guard.waiting import Waiting
+from guardian.gate.door import Ask, Gate, Sight
+from guardian.gate.places import About, Place
+from guardian.gate.slots import Slots
+from guardian.gate.waiting import Waiting
 from guardian.policy.admission import Conditions, Pace
 from guardian.procs.machine import Machine
 from guardian.procs.model import Proc, ProcId

@@ -6,16 +6,16 @@ import os
 
 from guardian.actions import Kind, Reason
 from guardian.contain import descent
-from guardian.guard.ending import Ending
-from guardian.guard.watch import Watch
 from guardian.kill.escalate import PATIENCE, Phase
+from guardian.run.ending import Ending
+from guardian.run.watch import Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from guardian.contain.contract import Containment
-    from guardian.guard.order import Order
-    from guardian.guard.sentinel import Sentinel
-    from guardian.guard.wire import Wire
+    from guardian.run.order import Order
+    from guardian.run.sentinel import Sentinel
+    from guardian.run.wire import Wire
 
 LINGER = 0.1  # seconds that what the command left behind has to go by itself
 LAST_GRACE = 0.4  # seconds of grace when a guardian process was killed: the tree has a second in all (P6)

@@ -6,14 +6,14 @@ import os
 
 from guardian.contain.choose import choose
 from guardian.errors import GuardianError
-from guardian.guard.handles import own_handle, owner_handle
-from guardian.guard.home import Home
-from guardian.guard.wire import above_standard
+from guardian.run.handles import own_handle, owner_handle
+from guardian.run.home import Home
+from guardian.run.wire import above_standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.guard.order import Order
-    from guardian.guard.slots import Slot
+    from guardian.gate.slots import Slot
+    from guardian.run.order import Order
 
 
 class Staff:
@@ -24,7 +24,7 @@ class Staff:
         self.owner = owner_handle(order.owner) if order.owner else None
         self.slot: Slot | None = None
         if order.slots:
-            from guardian.guard.entrance import enter  # late: most commands need no slot
+            from guardian.run.entrance import enter  # late: most commands need no slot
 
             self.slot = enter(order, owner=self.owner)
         self.front = own_handle()

@@ -6,20 +6,20 @@ import os
 import time
 
 from guardian.errors import NotAdmitted
-from guardian.guard.deadlock import Wait, must_give_up
-from guardian.guard.presence import Vigil, watch
-from guardian.guard.slots import all_slots
-from guardian.guard.waiting import Waiting, holder
+from guardian.gate.deadlock import Wait, must_give_up
+from guardian.gate.presence import Vigil, watch
+from guardian.gate.slots import all_slots
+from guardian.gate.waiting import Waiting, holder
 from guardian.procs.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from guardian.guard.ask import Ask, Sight
-    from guardian.guard.crowd import Crowd
-    from guardian.guard.places import Place
-    from guardian.guard.slots import Slots
+    from guardian.gate.ask import Ask, Sight
+    from guardian.gate.crowd import Crowd
+    from guardian.gate.places import Place
+    from guardian.gate.slots import Slots
     from guardian.procs.model import ProcId
     from guardian.units import Duration
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guardian.guard.waiting import Holder, Waiting, ordinal
+from guardian.gate.waiting import Holder, Waiting, ordinal
 from guardian.procs.model import ProcId
 
 THREE = tuple(Holder(4710 + n, 900.0 + 30 * n, f"bun test {n}") for n in (1, 2, 3))

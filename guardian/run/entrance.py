@@ -6,15 +6,15 @@ import os
 import time
 
 from guardian.effects.folders import runtime_dir
-from guardian.guard.ask import Ask, Sight
-from guardian.guard.gate import Gate
+from guardian.gate.ask import Ask, Sight
+from guardian.gate.door import Gate
 from guardian.policy.admission import Conditions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.guard.order import Order
-    from guardian.guard.slots import Slot
-    from guardian.guard.waiting import Waiting
+    from guardian.gate.slots import Slot
+    from guardian.gate.waiting import Waiting
+    from guardian.run.order import Order
 
 CLAIM = "GUARDIAN_SLOT"  # the variable by which a run inside this one, unseen in a container, shares its slot
 CLEAR = b"\r\x1b[K"  # back to the first column, and clear the line (ECMA-48 EL)
@@ -51,7 +51,7 @@ def enter(order: Order, *, owner: int | None) -> Slot:
     )
     sight = Sight(claims=tuple(os.environ.get(CLAIM, "").split()), owner=-1 if owner is None else owner)
     if order.rule is not None and order.max_concurrent:
-        from guardian.guard.strangers import strangers_of  # late: only a rule can have strangers
+        from guardian.run.strangers import strangers_of  # late: only a rule can have strangers
 
         sight = sight.replace(strangers=strangers_of(order.rule))
     notice = Notice(quiet=order.quiet)

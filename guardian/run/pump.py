@@ -11,7 +11,7 @@ from __future__ import annotations
 import _thread
 import os
 
-from guardian.guard.wire import above_standard
+from guardian.run.wire import above_standard
 
 CHUNK = 1 << 16
 TAIL = 4096  # bytes of the end that are kept for the receipt

@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from guardian.guard.places import Place
-    from guardian.guard.slots import Slots
+    from guardian.gate.places import Place
+    from guardian.gate.slots import Slots
     from guardian.procs.model import Proc
 
 STOPPED = "Tt"  # by a signal, by a debugger (proc(5))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from guardian.guard.gauge import Gauge
 from guardian.policy.runlimits import (
     fresh,
     judge,
@@ -12,13 +11,14 @@ from guardian.policy.runlimits import (
     needs_written,
     worse,
 )
+from guardian.run.gauge import Gauge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from guardian.actions import Reason
     from guardian.contain.contract import Containment
-    from guardian.guard.order import Order
     from guardian.policy.runlimits import Usage
+    from guardian.run.order import Order
 
 
 class Watch:

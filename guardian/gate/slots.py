@@ -19,13 +19,13 @@ import time
 
 from guardian.effects.folders import private_dir, require_local
 from guardian.errors import GuardianError
-from guardian.guard import presence
-from guardian.guard.places import About, decoded, encoded, parse_about, parse_place, render_about
+from guardian.gate import presence
+from guardian.gate.places import About, decoded, encoded, parse_about, parse_place, render_about
 from guardian.policy.admission import Pace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from guardian.guard.places import Place
+    from guardian.gate.places import Place
 
 PATIENCE = 30.0  # seconds for a lock that is held for a fraction of a millisecond
 PAUSES = (0.00005, 0.005)  # seconds between two tries for it: the first, and what doubling stops at

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from guardian.guard.places import Place
+    from guardian.gate.places import Place
     from guardian.policy.limits import Rule
     from guardian.procs.model import ProcId, Snapshot
 

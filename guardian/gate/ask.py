@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from guardian.guard.places import Place
+    from guardian.gate.places import Place
     from guardian.procs.machine import Machine
     from guardian.procs.model import Proc, ProcId
     from guardian.units import Duration

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardian.errors import UsageError
-from guardian.guard.places import (
+from guardian.gate.places import (
     About,
     Place,
     about_launch,
