@@ -103,9 +103,10 @@ class Visit:
         crowd = self._look().replace(strangers=strangers or ())
         self._bury(crowd)
         if strangers is not None and not crowd.blocks(self._ask.limit):
-            crowd = crowd.replace(verdict=self._judged())
+            now = time.monotonic()
+            crowd = crowd.replace(verdict=self._judged(now))
             if crowd.verdict.admitted:
-                self._run(crowd)
+                self._run(crowd, now)
                 return crowd
         if self._ticket is None and self._ask.wait != 0:
             self._take_number(crowd)
@@ -125,19 +126,18 @@ class Visit:
         known = {place.who for place in crowd.places} | self._ancestors | {self._me}
         return tuple(each for each in self._sight.strangers(crowd.places) if each not in known)
 
-    def _judged(self) -> Verdict:
+    def _judged(self, now: float) -> Verdict:
         """Return whether the machine has room; what that leads to is remembered for the next launch."""
         if not self._ask.conditions:
             return Verdict(True)
         before = self._slots.pace()
-        pace, verdict = judge(self._sight.machine(), self._ask.conditions, before, time.monotonic())
+        pace, verdict = judge(self._sight.machine(), self._ask.conditions, before, now)
         if pace != before:
             self._slots.remember(pace)
         return verdict
 
-    def _run(self, crowd: Crowd) -> None:
+    def _run(self, crowd: Crowd, now: float) -> None:
         """Be one of those who run."""
-        now = time.monotonic()
         place = (self._ticket or self._newcomer(crowd)).replace(running=True, at=int(now * 1000))
         fd = self._slots.occupy(place, self._about if self._ticket is None else None)
         self._slot = Slot(self._slots, place, since=now, fd=fd)
