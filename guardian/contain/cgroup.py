@@ -8,6 +8,7 @@ The owner is a subreaper as well: a member with the rights to leave the cgroup s
 from __future__ import annotations
 
 import os
+import time
 
 from guardian.contain import descent
 from guardian.contain.kernel import fork_into
@@ -16,13 +17,14 @@ from guardian.procs.linux import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import NoReturn
 
     from guardian.procs.model import Proc, ProcId
 
 MOUNTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")  # of a unified and of a hybrid machine (systemd(1))
 FILE_SIZE = 1 << 20  # of one read
+WALK = 1.0  # seconds between two walks over the tree, for those who left the cgroup
 HEADROOM = 0.1  # of memory.max above the limit: our own, politer look comes first
 
 
@@ -62,6 +64,8 @@ class Cgroup(Subreaper):
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self._limited = False  # whether memory.max is set
+        self._leavers: list[int] = []  # below this process, but not in the cgroup, at the last walk
+        self._walked = 0.0  # when that was, monotonic
         self._handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     @classmethod
@@ -133,29 +137,38 @@ class Cgroup(Subreaper):
         return [pid for pid in pids if pid > 0]
 
     def everybody(self) -> list[Proc]:
-        """Return everybody in the cgroup or below this process."""
-        return descent.looks(dict.fromkeys([*self._inside(), *self._pids()]))
+        """Return everybody in the cgroup, and those below this process who have left it.
 
-    def _all_at_once(self, file: str) -> frozenset[ProcId]:
-        """Let the kernel do it to all; return whom it reached.
+        The second costs a walk over the whole tree and needs rights that few members have, so it
+        is done once a second, and whenever nobody is inside.
+        """
+        inside, now = self._inside(), time.monotonic()
+        if not inside or now >= self._walked + WALK:
+            known = frozenset(inside)
+            self._leavers = [pid for pid in self._pids() if pid not in known]
+            self._walked = now
+        return descent.looks(dict.fromkeys([*inside, *self._leavers]))
+
+    def _all_at_once(self, file: str, members: Iterable[Proc]) -> frozenset[ProcId]:
+        """Let the kernel do it to all; return which of the members it reached.
 
         Not those whose first thread has ended while others live: cgroup.kill signals the first
         thread alone (kernel/cgroup/cgroup.c, __cgroup_kill), and the dead do not pass it on.
         """
-        inside = frozenset(proc.id for proc in descent.looks(self._inside()) if proc.state != "Z")
+        inside = frozenset(self._inside())
         try:
             self._write(file, "1")
         except OSError:
             return frozenset()  # then each gets its signal
-        return inside
+        return frozenset(proc.id for proc in members if proc.pid in inside and proc.state != "Z")
 
-    def freeze(self) -> frozenset[ProcId]:
+    def freeze(self, members: Iterable[Proc]) -> frozenset[ProcId]:
         """Stop everybody in the cgroup; they do not notice."""
-        return self._all_at_once("cgroup.freeze")
+        return self._all_at_once("cgroup.freeze", members)
 
-    def kill(self) -> frozenset[ProcId]:
+    def kill(self, members: Iterable[Proc]) -> frozenset[ProcId]:
         """End everybody in the cgroup, those included that are being forked."""
-        return self._all_at_once("cgroup.kill")
+        return self._all_at_once("cgroup.kill", members)
 
     def cpu(self) -> float:
         """Return CPU seconds of everybody who is or was in the cgroup."""

@@ -47,12 +47,12 @@ if TYPE_CHECKING:
             """Let forks of the members fail from now on, as far as this way can."""
             ...
 
-        def freeze(self) -> frozenset[ProcId]:
-            """Stop members all at once where the kernel can, and return whom; others need SIGSTOP."""
+        def freeze(self, members: Iterable[Proc]) -> frozenset[ProcId]:
+            """Stop the tree at once where the kernel can; return whom of these, others need SIGSTOP."""
             ...
 
-        def kill(self) -> frozenset[ProcId]:
-            """End members all at once where the kernel can, and return whom; others need SIGKILL."""
+        def kill(self, members: Iterable[Proc]) -> frozenset[ProcId]:
+            """End the tree at once where the kernel can; return whom of these, others need SIGKILL."""
             ...
 
         def cpu(self) -> float:

@@ -76,11 +76,11 @@ class Subreaper:
             except OSError:
                 continue  # gone, or set to another user: SIGKILL will tell
 
-    def freeze(self) -> frozenset[ProcId]:
+    def freeze(self, members: Iterable[Proc]) -> frozenset[ProcId]:
         """Nobody: without a cgroup each is stopped on its own."""
         return frozenset()
 
-    def kill(self) -> frozenset[ProcId]:
+    def kill(self, members: Iterable[Proc]) -> frozenset[ProcId]:
         """Nobody: without a cgroup each is ended on its own."""
         return frozenset()
 

@@ -90,11 +90,11 @@ class Tree:
     def brake(self, members: Iterable[Proc]) -> None:
         """Not here: RLIMIT_NPROC of another process can be set on Linux only."""
 
-    def freeze(self) -> frozenset[ProcId]:
+    def freeze(self, members: Iterable[Proc]) -> frozenset[ProcId]:
         """Nobody: each is stopped on its own."""
         return frozenset()
 
-    def kill(self) -> frozenset[ProcId]:
+    def kill(self, members: Iterable[Proc]) -> frozenset[ProcId]:
         """Nobody: each is ended on its own."""
         return frozenset()
 

@@ -101,8 +101,9 @@ class Ending:
 
     def _at_once(self, hows: set[How], found: dict[ProcId, Proc]) -> frozenset[ProcId]:
         if How.FORCE in hows:
-            return self._containment.kill()
+            return self._containment.kill(found.values())
         if How.FREEZE in hows:
-            self._containment.brake(found.values())
-            return self._containment.freeze()
+            frozen = self._containment.freeze(found.values())
+            self._containment.brake(proc for who, proc in found.items() if who not in frozen)
+            return frozen
         return frozenset()

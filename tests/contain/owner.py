@@ -69,7 +69,7 @@ class Scenario:
         """End everybody: at once where that is possible, else one by one until nobody is found."""
 
         def ended() -> bool:
-            at_once = self.tree.kill()
+            at_once = self.tree.kill(self.tree.members())
             for proc in self.tree.members():
                 if proc.id not in at_once:
                     send(proc.id, (signal.SIGKILL,), self.tree.identify)
@@ -131,7 +131,7 @@ def freezing(case: Scenario) -> dict[str, object]:
     """Who is frozen at once does nothing any more, and can be ended."""
     leader = case.start("sh", "-c", COUNTING)
     case.heard(b".")
-    frozen = {who.pid for who in case.tree.freeze()}
+    frozen = {who.pid for who in case.tree.freeze(case.tree.members())}
     until(lambda: not frozen or not case.drained(), "silence")
     silent = not case.drained()
     case.end()
@@ -143,7 +143,7 @@ def killing(case: Scenario) -> dict[str, object]:
     case.start("sh", "-c", FAMILY)
     case.heard(b"ready")
     until(lambda: len(case.tree.members()) >= 3, "three members")
-    killed = case.tree.kill()
+    killed = case.tree.kill(case.tree.members())
     until(lambda: reap() is None and not {p.id for p in case.tree.members()} & killed, "their end")
     left = len(case.tree.members())
     case.end()
