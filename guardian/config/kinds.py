@@ -36,10 +36,27 @@ Texts = tuple[Text, ...]
 FilledTexts = Annotated[
     tuple[Annotated[str, msgspec.Meta(pattern="^[^\\x00]+$")], ...], msgspec.Meta(min_length=1)
 ]
+Number = Annotated[float, msgspec.Meta(ge=0, le=1_000_000_000)]
+Policy = bool | Literal["on-failure"]
+TextTable = dict[Text, Text]
+NumberTable = dict[Text, Annotated[int, msgspec.Meta(ge=-1, le=units.LARGEST)]]
 
 # The names that annotations of section types use, and what stands for the plain types among them.
-NAMES = {"Duration": DurationKind, "Size": SizeKind, "Percent": PercentKind, "Literal": Literal}
-STRICT: dict[object, object] = {int: Count, str: Text, tuple[str, ...]: Texts}
+NAMES = {
+    "Duration": DurationKind,
+    "Size": SizeKind,
+    "Percent": PercentKind,
+    "Literal": Literal,
+    "Mapping": dict,
+}
+STRICT: dict[object, object] = {
+    int: Count,
+    float: Number,
+    str: Text,
+    tuple[str, ...]: Texts,
+    dict[str, str]: TextTable,
+    dict[str, int]: NumberTable,
+}
 
 PARSERS = {
     DurationKind: units.parse_duration,
@@ -55,6 +72,10 @@ EXPECTED: dict[object, str] = {
     Text: "a text",
     Texts: 'a list of texts such as ["bun"]',
     FilledTexts: 'a list of texts such as ["bun"], with at least one, none of them empty',
+    Number: "a number from 0 to 1000000000",
+    Policy: 'true, false or "on-failure"',
+    TextTable: 'a table of texts such as { PORT = "80" }',
+    NumberTable: "a table of whole numbers such as { nofile = 1024 }, -1 for unlimited",
 }
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -94,22 +115,37 @@ def _plain(made: object) -> object:
 
 def from_text(kind: object, text: str) -> object:
     """Return what `text`, from a variable or a command line, stands for in a file; not yet checked."""
-    if kind is bool:
+    if kind in (bool, Policy):
         return _TRUTHS.get(text.strip().lower(), text)
-    if kind == Count:
-        return int(text) if text.strip().isdecimal() and len(text) < 20 else text
+    if kind in (Count, Number):
+        return _numbered(text)
+    if kind in (TextTable, NumberTable):
+        return _as_toml(text)
     return _listed(text) if kind in (Texts, FilledTexts) else text
+
+
+def _numbered(text: str) -> object:
+    """Read a plain decimal number; another text stays one."""
+    digits = text.strip().replace(".", "", 1)
+    if not digits.isdecimal() or len(text) >= 20:
+        return text
+    return int(text) if "." not in text else float(text)
 
 
 def _listed(text: str) -> object:
     """Read `a, b` or, for texts that hold commas, the array that would stand in a file."""
     if not text.lstrip().startswith("["):
         return [part.strip() for part in text.split(",")] if text.strip() else []
+    return _as_toml(text)
+
+
+def _as_toml(text: str) -> object:
+    """Read what could stand behind a key in a file; what could not stays a text."""
     try:
-        read = tomllib.loads(f"list = {text}")
+        read = tomllib.loads(f"x = {text}")
     except (ValueError, RecursionError):
         return text
-    return read["list"] if len(read) == 1 else text
+    return read["x"] if len(read) == 1 else text
 
 
 def written(kind: object, value: object) -> str:
@@ -122,8 +158,15 @@ def written(kind: object, value: object) -> str:
         return f"{value:.0f}" if value.is_integer() else repr(value)
     if isinstance(value, tuple):
         return f"[{', '.join(written(None, each) for each in value)}]"
+    if isinstance(value, dict):
+        return _table_written(value)
     # a JSON text is a TOML text but for DEL, which TOML wants escaped
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _table_written(table: dict[str, object]) -> str:
+    rows = [f"{written(None, key)} = {written(None, each)}" for key, each in table.items()]
+    return f"{{ {', '.join(rows)} }}" if rows else "{}"
 
 
 def as_read(kind: object, value: object) -> object:

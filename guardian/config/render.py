@@ -36,12 +36,13 @@ def as_toml(rows: Iterable[Row], *, with_origin: bool = False) -> str:
     lines: list[str] = []
     table: Path = ()
     for path, key, entry in rows:
+        if key.silent(entry.value):
+            continue
         if path[:-1] != table:
             table = path[:-1]
             lines += ["", f"[{words.dotted(table)}]"] if lines else [f"[{words.dotted(table)}]"]
-        if not key.silent(entry.value):
-            line = f"{path[-1]} = {kinds.written(key.kind, entry.value)}"
-            lines.append(f"{line:<{_ORIGIN_COLUMN}}  # {entry.origin}" if with_origin else line)
+        line = f"{path[-1]} = {kinds.written(key.kind, entry.value)}"
+        lines.append(f"{line:<{_ORIGIN_COLUMN}}  # {entry.origin}" if with_origin else line)
     return "\n".join(lines)
 
 

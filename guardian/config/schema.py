@@ -61,7 +61,9 @@ def _unset() -> object:
 
 def _default(key: Key) -> object:
     value = kinds.as_read(key.kind, key.default)
-    return msgspec.field(default_factory=list) if value == [] else value  # msgspec wants no mutable default
+    if not isinstance(value, list | dict):
+        return value
+    return _unset() if value else msgspec.field(default_factory=type(value))  # no mutable default
 
 
 def _measure(kind: type) -> dict[str, object]:

@@ -11,6 +11,7 @@ from guardian.effects.sections import Alerts, JournalSection
 from guardian.guard.sections import MonitorSection
 from guardian.policy.limits import Limits, Protect, Rule
 from guardian.procs.match import Selector
+from guardian.services.spec import HealthSpec, ServiceSpec
 from guardian.values import Value
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ class Settings(Value):
     protect: Protect = Protect()
     alerts: Alerts = Alerts()
     journal: JournalSection = JournalSection()
+    services: tuple[ServiceSpec, ...] = ()
     sources: tuple[str, ...] = ()  # the files that were read, lowest precedence first
 
 
@@ -58,6 +60,13 @@ def faulty_rules(settings: Settings) -> Iterable[tuple[str, str]]:
             yield f"rules.{rule.name}", "says neither names nor command, expected at least one of them"
 
 
+def faulty_services(settings: Settings) -> Iterable[tuple[str, str]]:
+    """Yield whatever is wrong with a service, or with all of them together."""
+    from guardian.services.order import wrong_services  # late: settings from the cache were checked
+
+    return wrong_services(settings.services)
+
+
 SECTIONS = (
     Section("limits", Limits, least=(("cpu_window", 1.0),)),
     Section("monitor", MonitorSection, least=(("interval", 0.1),)),
@@ -73,6 +82,13 @@ SECTIONS = (
     Section("protect", Protect),
     Section("alerts", Alerts),
     Section("journal", JournalSection, least=(("max_size", 65536.0),)),
+    Section(
+        "services",
+        ServiceSpec,
+        named=True,
+        parts=(Part("health", HealthSpec, below=True), Part("ready", HealthSpec, below=True)),
+        check=faulty_services,
+    ),
 )
 
 BUN_TEST = Rule("bun-test", Selector(names=("bun",), command=("*bun test*",)))  # when no file has a rule

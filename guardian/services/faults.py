@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from guardian.procs.printable import printable
 from guardian.services.spec import HealthSpec, ServiceSpec, words_of
-from guardian.units import LARGEST, LONGEST
+from guardian.units import LARGEST, LONGEST, exact_duration
 from guardian.values import Value
 
 TYPE_CHECKING = False
@@ -199,7 +199,7 @@ HEALTH: dict[str, Fit] = {
     "max_silence": SECONDS,
 }
 
-# By type of check: the fields that only it and those that share them have; the first has to be set.
+# By type of check: the fields that only it, and those that share them, can use.
 FIELDS: dict[str, tuple[str, ...]] = {
     "http": ("url", "method", "expected_status"),
     "tcp": ("port", "host"),
@@ -218,12 +218,12 @@ def faults(spec: ServiceSpec) -> tuple[Fault, ...]:
     for key in ("health", "ready"):
         check = getattr(spec, key)
         if isinstance(check, HealthSpec):
-            wrong += [(f"{key}.{inner}", message) for inner, message in health_faults(check)]
+            wrong += [(f"{key}.{inner}".rstrip("."), message) for inner, message in health_faults(check)]
     return tuple(wrong)
 
 
 def health_faults(check: HealthSpec) -> tuple[Fault, ...]:
-    """Return every fault of one check."""
+    """Return every fault of one check; the key is empty where one is missing."""
     wrong = list(_unfit(check, HEALTH))
     keys = {key for key, _ in wrong}
     if "type" in keys:
@@ -239,17 +239,14 @@ def _unfit(value: Value, table: dict[str, Fit]) -> Iterator[Fault]:
 
 
 def _contradictions(spec: ServiceSpec) -> Iterator[Fault]:
-    """Yield what each field allows and two together do not."""
+    """Yield what a field's own test allows and the rest of the service does not."""
     numbers = is_number(spec.restart_delay) and is_number(spec.max_restart_delay)
-    if numbers and spec.max_restart_delay < spec.restart_delay:
-        yield "max_restart_delay", f"found {spec.max_restart_delay:g}s, expected restart_delay or more"
+    if numbers and spec.restart_delay > spec.max_restart_delay:
+        most = exact_duration(spec.max_restart_delay)
+        yield "restart_delay", f"found {exact_duration(spec.restart_delay)}, but max_restart_delay is {most}"
     for key in ("interpreter",) if spec.args else ("command", "interpreter"):
         if not _splits(getattr(spec, key)):
             yield key, f"found {found(getattr(spec, key))}, expected a program, and every quote closed"
-    if spec.watch is False:
-        for key in ("watch_paths", "ignore_watch"):
-            if getattr(spec, key):
-                yield key, "is of no use without watch = true"
 
 
 def _splits(line: object) -> bool:
@@ -264,7 +261,7 @@ def _of_its_type(check: HealthSpec) -> Iterator[Fault]:
     """Yield what a check of this type needs and lacks, and what only another type could use."""
     needed = _NEEDS[check.type]
     if needed and not getattr(check, needed):
-        yield needed, f'is missing: a check of type "{check.type}" needs it'
+        yield "", f'says no {needed}, a check of type "{check.type}" needs one'
     for key in sorted({key for keys in FIELDS.values() for key in keys} - set(FIELDS[check.type])):
         if getattr(check, key) != HealthSpec._defaults[key]:
             owners = [f'"{kind}"' for kind, keys in FIELDS.items() if key in keys]

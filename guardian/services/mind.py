@@ -177,7 +177,7 @@ class _Session:
 
     def _spec(self, name: str) -> ServiceSpec:
         """Return the spec in force: the configured one, or for what is no longer configured its last."""
-        return self.roster.specs.get(name) or self._life(name).spec or ServiceSpec(name)
+        return self.roster.specs.get(name) or self._life(name).spec or ServiceSpec(name, "")
 
     # what follows
 

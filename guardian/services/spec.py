@@ -51,7 +51,7 @@ class ServiceSpec(Value):
     """[services.NAME]: one service that is kept running. 0 means no limit where nothing else is said."""
 
     name: str
-    command: str = ""  # program; without `args` a whole command line, split as a shell would split it
+    command: str  # program; without `args` a whole command line, split as a shell would split it
     args: tuple[str, ...] = ()
     interpreter: str = ""  # what runs the command as its script, e.g. "python3" or "bun run"
     cwd: str = ""  # from the folder of guardian.toml; empty: that folder

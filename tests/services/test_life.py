@@ -208,6 +208,18 @@ def test_kill_does_not_wait() -> None:
             (0.0, True)
         ]
         assert turn.life.wanted is Wanted.DOWN
+        assert turn.life.due is None
+
+
+def test_the_first_cause_of_an_end_is_the_one_that_counts() -> None:
+    """A service that was unhealthy and had to be forced has failed, whatever its leader's code was (P8)."""
+    spec = service(autorestart="on-failure")
+    slow = (UP, CLEAR, SPAWNED, WELL, SICK, 10.0, events.Due(), events.Ended("web", 1, 0))
+    life = walked(*slow, GONE_1, spec=spec).life
+    assert life.state is State.BACKOFF
+    assert str(life.why) == "unhealthy: 503"
+    assert life.exit is not None
+    assert life.exit.code == 0
 
 
 def test_a_tree_that_came_after_its_end_was_asked_is_ended() -> None:
@@ -226,6 +238,7 @@ def test_a_tree_that_came_after_its_end_was_asked_is_ended() -> None:
         (UP, CLEAR, SPAWNED, events.Spawned("web", 9, WHO)),
         (UP, CLEAR, SPAWNED, GONE_1, events.Due(), CLEAR, SPAWNED),
         (UP, CLEAR, SPAWNED, GONE_1, events.Adopted("web", 0, WHO)),
+        (UP, CLEAR, SPAWNED, events.Adopted("web", 2, WHO), GONE_1, events.Adopted("web", 2, WHO)),
     ],
 )
 def test_a_second_tree_is_ended(happened: tuple[object, ...]) -> None:

@@ -249,6 +249,39 @@ def test_a_finished_task_satisfies_who_depends_on_it() -> None:
         assert spawns(world.actions[before:]) == (started or ["task"])
 
 
+def test_what_waits_to_be_stopped_is_not_ended_for_its_health() -> None:
+    """An unhealthy service that is held by a dependent on its way out is ended in its turn, not before."""
+    world = shop()
+    world.ask(Wish.STOP, *world.roster.specs)
+    for _ in range(2):
+        world.pass_time(10.0)
+        answered(world, good=False)
+    assert world.life("db").state is State.UNHEALTHY
+    world.rest()
+    assert world.life("db").state is State.STOPPED
+
+
+def test_no_time_is_no_time() -> None:
+    """A grace of nothing is over in the decision that asks: none is asked for again at once (P12)."""
+    world = World(service(stop_timeout=0.0, stable_after=0.0))
+    world.start("web")
+    assert world.due is None
+    assert [each.force for each in world.ask(Wish.STOP, "web") if isinstance(each, AskEnd)] == [False, True]
+    assert world.due is None
+
+
+def test_to_restart_is_to_start_what_it_depends_on_and_not_to_restart_it() -> None:
+    """A dependency that is on its way out is wanted again; one that is up is left alone."""
+    world = shop()
+    world.ask(Wish.STOP, "users", "db")
+    world.ask(Wish.RESTART, "users")
+    assert world.life("users").wanted is Wanted.RESTART
+    assert world.life("db").wanted is Wanted.UP
+    world.rest()
+    assert world.life("db").generation == 1
+    assert world.life("users").generation == 2
+
+
 def test_a_stop_of_something_that_is_being_started() -> None:
     """Stopped before its process exists, it is ended as soon as it does (P1)."""
     world = World(service())

@@ -136,3 +136,26 @@ def test_new_checks_are_taken_over_by_what_runs() -> None:
     world.load(service())
     assert [type(each) for each in world.tell()] == [StopProbe]
     assert world.life().state is State.READY
+
+
+def test_a_stop_forgets_the_files_that_changed() -> None:
+    """What was saved before a stop does not restart what is started after it."""
+    world = World(service(watch=True, watch_debounce=5.0))
+    world.start("web")
+    world.tell(events.FilesChanged("web", ("a.ts",)))
+    world.ask(Wish.STOP, "web")
+    world.rest()
+    world.start("web")
+    assert ends(world.pass_time(20.0)) == []
+
+
+def test_liveness_begins_after_readiness_without_a_start_period() -> None:
+    """What is READY by another check, or was adopted so, has no second start period (P6)."""
+    ready = HealthSpec("output", pattern="listening")
+    world = World(service(ready=ready, health=TCP.replace(start_period=3600.0)))
+    world.start("web")
+    world.tell(events.Heard("web", 1, "listening"))
+    for _ in range(2):
+        world.pass_time(10.0)
+        answered(world, good=False)
+    assert world.life().state is State.STOPPING
