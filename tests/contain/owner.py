@@ -122,7 +122,8 @@ def hiding(case: Scenario) -> dict[str, object]:
     """Who has no parent, session and environment of ours any more before anybody looked."""
     leader = case.start("sh", "-c", HIDING)
     case.heard(b"ready")
-    others = [proc for proc in case.tree.members() if proc.pid != leader]
+    own = os.getsid(leader)
+    others = [proc for proc in case.tree.members() if proc.session != own]
     case.end()
     return {"found": len(others)}
 
