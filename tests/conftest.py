@@ -23,11 +23,17 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folder, so that nobody can forget to."""
+    """Mark tests by their folder, so that nobody can forget to.
+
+    In CI a test that fails is played again, up to twice, and the summary says so
+    (R): a machine shared with strangers may stall for seconds. A fault of guardian's fails all three.
+    """
     for item in items:
         folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
         if folder in ("real", "bench"):
             item.add_marker(folder)
+        if folder != "bench" and os.environ.get("CI"):
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 @pytest.fixture
