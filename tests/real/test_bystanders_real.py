@@ -96,5 +96,5 @@ def test_a_monitor_spares_itself_and_cleanup_spares_it(ground: Ground) -> None:
     assert victim.wait(PATIENCE) == -signal.SIGTERM
     assert ground.guardian("cleanup", "--all").code == 0
     assert monitor.process.poll() is None
-    assert [receipt["pid"] for receipt in ground.receipts()] == [victim.pid]
     assert monitor.end(signal.SIGTERM) == 0
+    assert [receipt["pid"] for receipt in ground.receipts()] == [victim.pid]

@@ -144,8 +144,8 @@ def test_what_somebody_has_in_front_of_them_is_spared(ground: Ground, needs_bun:
         (row,) = ground.guardian("status", "--json").json["launches"]
         assert (row["pid"], row["foreground"], row["breach"]) == (terminal.pid, True, False)
         assert terminal.isalive()
-        assert [receipt["pid"] for receipt in ground.receipts()] == [alone.pid]
         assert monitor.end(signal.SIGTERM) == 0
+        assert [receipt["pid"] for receipt in ground.receipts()] == [alone.pid]
     finally:
         terminal.close(force=True)
 

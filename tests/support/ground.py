@@ -76,7 +76,8 @@ class Ground:
     def environment(self, **more: str) -> dict[str, str]:
         """Return the variables that lead guardian into this house, and Python to guardian."""
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-        return {**inherited, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **more}
+        path = os.pathsep.join(filter(None, (str(ROOT), inherited.get("PYTHONPATH"))))
+        return {**inherited, "PYTHONPATH": path, "NO_COLOR": "1", **more}
 
     def guardian(self, *words: str, before: Iterable[str] = (), **options: Any) -> Answer:
         """Run guardian to its end; `before` is a command to put in front of it."""
