@@ -177,15 +177,23 @@ def living_thread(folder: str) -> str:
     return folder
 
 
+def _same_exec(kept: tuple[bytes, Proc, bytes], fields: Fields, mark: bytes) -> bool:
+    """Whether that process has made no exec since: then its command line is the one that is known."""
+    _, proc, known_mark = kept
+    return (proc.start, proc.name, known_mark) == (fields[1], fields[2], mark)
+
+
 class LinuxTable:
-    """Reads a /proc. Keeps command lines from look to look: an exec renews them at once.
+    """Reads a /proc. Keeps from look to look what the same line of stat said: most processes sleep.
+
+    Of 5,000 sleepers that saves a quarter of a look. Command lines are kept too: an exec renews them at once.
 
     One that its process has overwritten in place (setproctitle) is seen REREAD looks later at most.
     """
 
     def __init__(self, root: str = "/proc") -> None:
         self._root = root
-        self._commands: dict[int, tuple[tuple[object, ...], tuple[str, ...]]] = {}
+        self._kept: dict[int, tuple[bytes, Proc, bytes]] = {}  # line of stat, what it said, mark of the exec
         self._looks = 0
 
     def now(self) -> float:
@@ -209,34 +217,38 @@ class LinuxTable:
         procs = [proc for proc in map(self._look, pids) if proc is not None]
         if not procs:
             raise SeeError(f"{self._root} shows no process: mount a proc file system there")
-        if len(self._commands) > 2 * len(procs):
+        if len(self._kept) > 2 * len(procs):
             alive = {proc.pid for proc in procs}
-            self._commands = {pid: kept for pid, kept in self._commands.items() if pid in alive}
+            self._kept = {pid: kept for pid, kept in self._kept.items() if pid in alive}
         return Snapshot(procs, taken=taken, at=awake, suspended=max(0.0, taken - awake))
 
     def _look(self, pid: str) -> Proc | None:
-        """Read one process; None when it went away meanwhile."""
+        """Look at one process; None when it went away meanwhile."""
         folder = f"{self._root}/{pid}"
-        seen = read_stat(folder, pid)
-        if seen is None:
+        try:
+            number, line = int(pid), read_file(f"{folder}/stat", STAT_SIZE)
+            kept, due = self._kept.get(number), (number + self._looks) % REREAD == 0
+            if kept is not None and kept[0] == line and not due:
+                return kept[1]
+            fields, mark = parse_stat(number, line)
+        except OSError as error:
+            only_gone(error)
             return None
-        fields, exec_mark = seen
-        number, start, name, state = fields[:4]
-        threads, _, kernel = fields[-3:]
+        except (ValueError, IndexError):
+            return None  # torn: the process went away while the kernel wrote it
+        state, threads = fields[3], fields[11]
         if state == "Z" and threads > 1:
             return self._leaderless(folder, fields)
-        if state == "Z" or kernel:  # the dead and kernel threads have no command line
+        if state == "Z" or fields[-1]:  # the dead and kernel threads have no command line
             return Proc(*fields)
-        key = (start, name, exec_mark)
-        known = self._commands.get(number)
         # Reading again waits for the memory of a process that hangs in the kernel: those are let be.
-        due = (number + self._looks) % REREAD == 0 and state != "D"
-        if known is not None and known[0] == key and not due:
-            return Proc(*fields, known[1])
-        command = read_command(folder)
-        if command and exec_mark != NO_MARK:  # empty: in the middle of an exec, there in a moment
-            self._commands[number] = (key, command)
-        return Proc(*fields, command)
+        if kept is not None and _same_exec(kept, fields, mark) and (state == "D" or not due):
+            proc = Proc(*fields, kept[1].command)
+        else:
+            proc = Proc(*fields, read_command(folder))
+        if proc.command and mark != NO_MARK:  # none: in the middle of an exec, there in a moment
+            self._kept[number] = (line, proc, mark)
+        return proc
 
     def _leaderless(self, folder: str, fields: Fields) -> Proc:
         """Read a process whose first thread has ended: memory and command show at a living one only."""

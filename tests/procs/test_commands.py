@@ -91,4 +91,4 @@ def test_kept_command_lines_do_not_pile_up(proc: ProcFolder) -> None:
     for pid in range(1000, 1200):
         proc.remove(pid)
     table.take()
-    assert len(table._commands) <= 2
+    assert len(table._kept) <= 2

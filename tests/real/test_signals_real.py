@@ -106,7 +106,7 @@ one_left = send(who, SIGNALS[How.FORCE], table.identify)
 tell(none_left=[none_left[0].name, none_left[1]], alive=alive, one_left=one_left[0].name, code=victim.wait())
 """
     )
-    assert told["none_left"] == ["DENIED", "cannot read processes: Too many open files"]
+    assert told["none_left"] == ["FAILED", "cannot read processes: Too many open files"]
     assert told["alive"] is True
     assert (told["one_left"], told["code"]) == ("DONE", -signal.SIGKILL)
 
