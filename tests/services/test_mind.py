@@ -124,6 +124,21 @@ def test_a_delay_is_waited_for() -> None:
     assert spawns(world.pass_time(2.2)) == ["web"]
 
 
+def test_the_delay_grows_until_it_was_stable() -> None:
+    """One crash after another waits longer each time; after stable_after of READY it begins anew."""
+    world, waits = World(service(restart_delay=10.0, stable_after=30.0, max_restart_delay=45.0)), []
+    world.start("web")
+    for ready in (0.0, 5.0, 29.0, 30.0):
+        world.pass_time(ready)
+        world.exits("web")
+        assert world.due is not None
+        waits.append(world.due - world.now)
+        world.pass_time(50.0)
+        world.run()
+    kept = waits[0] / 10.0  # what chance has left of each of them
+    assert [round(wait / kept) for wait in waits] == [10, 20, 40, 10]
+
+
 def test_who_fell_together_does_not_rise_together() -> None:
     """The delays of services that crash in one moment differ."""
     world = World(*(service(f"s{n}", restart_delay=10.0) for n in range(20)))
@@ -170,6 +185,18 @@ def test_what_was_found_is_adopted_and_not_started_again() -> None:
     assert world.life("web").state is State.READY
     assert spawns(world.exits("web")) == ["web"]
     assert world.life("web").generation == 4
+
+
+def test_nothing_is_started_beside_a_tree_that_should_not_be() -> None:
+    """A second tree that was found is gone before the service is started again (P1, P6)."""
+    world = World(service())
+    world.start("web")
+    world.running["web", 2] = True
+    assert ends(world.tell(events.Adopted("web", 2, None))) == ["web"]
+    del world.running["web", 1]
+    assert spawns(world.tell(events.TreeGone("web", 1))) == []
+    assert spawns(world.gone("web", 2)) == ["web"]
+    assert world.life().generation == 3
 
 
 def test_a_tree_of_an_unknown_service_is_ended() -> None:
