@@ -4,21 +4,18 @@ What is *wanted* stands beside what *is*. A sign is what an event means for this
 reads it, with what is wanted and the restart policy taken in, so that the table needs no
 conditions. `walk` takes the step.
 
-                 ┌────────────── STOPPED ◄──────────────┐ gone as asked
-    clear to start│                                      │
-                  ▼      spawned          well           │
-              STARTING ─────────► RUNNING ────► READY    │
-                  │                  │ ▲         │ ▲      │
-                  │                  ▼ │         ▼ │      │
-                  │                  UNHEALTHY            │   (unhealthy, and never to be restarted)
-                  ▼                     │                │
-              STOPPING ◄────────────────┘ anything that ends it: asked, its leader ended, unhealthy,
-                  │                       over a limit, not ready in time, files changed
-                  │ the whole tree is gone
-                  ├──► STOPPED             it was asked to stop, or to restart
-                  ├──► BACKOFF ──► STARTING   it failed, and has another try
-                  ├──► EXITED              it ended, and its policy leaves it so
-                  └──► FATAL               it failed too often
+    STOPPED ──clear to start──► STARTING ──spawned──► RUNNING ──well──► READY
+                                                         └─sick─► UNHEALTHY ◄─sick─┘   never to be restarted
+                                    │                    │                  │
+    whatever ends one of these: asked and clear to stop, its leader ended, unhealthy, over a limit,
+    not ready in time, files changed, no grace
+                                    │
+                                    ▼
+                                STOPPING ──the whole tree is gone──┬──► STOPPED   as it was asked
+                                                                   ├──► BACKOFF   it has another try
+                                                                   ├──► EXITED    its policy leaves it so
+                                                                   └──► FATAL     it failed too often
+    BACKOFF ──clear to start──► STARTING
 
 Only two moves spawn, both from states in which nothing runs; every way there from a state in
 which something does leads through a sign GONE_…, which is read only from "the whole tree is gone".
