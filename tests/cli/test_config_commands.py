@@ -139,7 +139,7 @@ def test_set_for_the_user(place: Place) -> None:
 
 def test_set_refuses_and_writes_nothing(place: Place) -> None:
     """A wrong value is one line, and no file appears (P10)."""
-    assert refusal("set", "limits.max_concurrent", "2.5").startswith("limits.max_concurrent: found '2.5', ")
+    assert refusal("set", "limits.max_concurrent", "2.5").startswith("limits.max_concurrent: found 2.5, ")
     assert not place.file.exists()
 
 
