@@ -10,10 +10,8 @@ from __future__ import annotations
 import os
 import time
 
-from guardian.contain import descent
 from guardian.contain.kernel import fork_into
 from guardian.contain.subreaper import Subreaper
-from guardian.procs.linux import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +21,14 @@ if TYPE_CHECKING:
     from guardian.procs.model import Proc, ProcId
 
 MOUNTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")  # of a unified and of a hybrid machine (systemd(1))
-FILE_SIZE = 1 << 20  # of one read
 WALK = 1.0  # seconds between two walks over the tree, for those who left the cgroup
 HEADROOM = 0.1  # of memory.max above the limit: our own, politer look comes first
+
+
+def text_of(path: str) -> str:
+    """Return the whole text of a file of the kernel's; OSError when it is not there."""
+    with open(path, "rb", buffering=0) as file:
+        return file.read().decode("utf-8", "surrogateescape")
 
 
 def mount_point() -> str:
@@ -34,7 +37,7 @@ def mount_point() -> str:
         if os.path.exists(f"{path}/cgroup.controllers"):
             return path
     try:
-        lines = read_file("/proc/self/mountinfo", FILE_SIZE).decode("utf-8", "surrogateescape").splitlines()
+        lines = text_of("/proc/self/mountinfo").splitlines()
     except OSError:
         return ""
     found = (line.partition(" - ") for line in lines)
@@ -45,7 +48,7 @@ def own_group() -> str:
     """Return the folder of this process's cgroup; empty when there is none (cgroups(7))."""
     mount = mount_point()
     try:
-        lines = read_file("/proc/self/cgroup", FILE_SIZE).decode("utf-8", "surrogateescape").splitlines()
+        lines = text_of("/proc/self/cgroup").splitlines()
     except OSError:
         return ""
     path = next((line[3:] for line in lines if line.startswith("0::")), "")
@@ -131,7 +134,7 @@ class Cgroup(Subreaper):
         pids: list[int] = []
         for folder in self._groups():
             try:
-                pids += map(int, read_file(f"{folder}/cgroup.procs", FILE_SIZE).split())
+                pids += map(int, text_of(f"{folder}/cgroup.procs").split())
             except OSError:
                 continue  # removed meanwhile, or a threaded one: its processes are listed above it
         return [pid for pid in pids if pid > 0]
@@ -142,6 +145,8 @@ class Cgroup(Subreaper):
         The second costs a walk over the whole tree and needs rights that few members have, so it
         is done once a second, and whenever nobody is inside.
         """
+        from guardian.contain import descent  # late, as in subreaper
+
         inside, now = self._inside(), time.monotonic()
         if not inside or now >= self._walked + WALK:
             known = frozenset(inside)
@@ -182,7 +187,7 @@ class Cgroup(Subreaper):
     def _numbers(self, file: str) -> dict[str, int]:
         """Read a file of "name number" lines; empty where there is none."""
         try:
-            text = read_file(f"{self.folder}/{file}", FILE_SIZE).decode("ascii")
+            text = text_of(f"{self.folder}/{file}")
         except OSError:
             return {}
         return {name: int(number) for name, number in (line.split() for line in text.splitlines())}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from guardian.contain.contract import Choice
 from guardian.errors import GuardianError, SeeError, UsageError
-from guardian.procs.linux import check_namespace
+from guardian.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,13 +16,31 @@ if TYPE_CHECKING:
     Maker = Callable[[str], Containment]
 
 
+class Choice(Value):
+    """Which way was chosen, and why not a stronger one."""
+
+    name: str
+    reasons: tuple[str, ...] = ()  # one for each stronger way that is not available, in its order
+
+
 class NotHere(Exception):
     """A way that does not work on this machine, or not for this user; the text says why."""
 
 
+def own_number() -> int:
+    """Return who this process is in /proc; -1 when it is nobody there."""
+    try:
+        return int(os.readlink("/proc/self"))
+    except (OSError, ValueError):
+        return -1
+
+
 def _check_sight() -> None:
     """Make sure that the tree can be seen. NotHere, or SeeError where nothing can be."""
-    check_namespace()
+    if own_number() != os.getpid():
+        from guardian.procs.linux import check_namespace  # late: says what is wrong
+
+        check_namespace()
     if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
         raise NotHere("this kernel has no /proc/PID/task/TID/children (CONFIG_PROC_CHILDREN)")
 

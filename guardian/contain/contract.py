@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from guardian.values import Value
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,10 +68,3 @@ if TYPE_CHECKING:
         def close(self) -> None:
             """Remove what was made for the tree; called when it is empty or given up."""
             ...
-
-
-class Choice(Value):
-    """Which way was chosen, and why not a stronger one."""
-
-    name: str
-    reasons: tuple[str, ...] = ()  # one for each stronger way that is not available, in its order

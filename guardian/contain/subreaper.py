@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 
-from guardian.contain import descent
 from guardian.contain.kernel import become_subreaper
 from guardian.errors import GuardianError
 
@@ -40,9 +39,13 @@ class Subreaper:
 
     def identify(self, pid: int) -> ProcId | None:
         """Return who has this pid at this moment."""
+        from guardian.contain import descent  # late, as below
+
         return descent.identify(pid)
 
     def _pids(self) -> list[int]:
+        from guardian.contain import descent  # late: 1.5 ms; most commands leave nobody to be found
+
         return descent.below([os.getpid()])
 
     def empty(self) -> bool:
@@ -58,6 +61,8 @@ class Subreaper:
 
     def everybody(self) -> list[Proc]:
         """Return everybody below this process."""
+        from guardian.contain import descent  # late, as above
+
         return descent.looks(self._pids())
 
     def members(self) -> list[Proc]:
@@ -67,6 +72,8 @@ class Subreaper:
     def brake(self, members: Iterable[Proc]) -> None:
         """Set RLIMIT_NPROC of the members to 0 (prlimit(2)): their forks fail. Root is exempt."""
         import resource  # late: needed by those runs only that have to be ended
+
+        from guardian.contain import descent
 
         for proc in members:
             if descent.identify(proc.pid) != proc.id:

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from guardian.contain.contract import Choice
+    from guardian.contain.choose import Choice
     from guardian.effects.receipts import Receipt
     from guardian.run.ending import Ending
     from guardian.run.order import Order
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from guardian.run.staff import Staff
 
 SHOWN = 60  # characters of a command in the line on stderr
-FORK_SLACK = 1.1  # a child is as large as the sentinel until it has called exec: no peak of the command
 NAMED = 5  # processes that are named one by one there
 
 UNSEEN = Proc(pid=0, start=0, name="?", state="X", ppid=0)  # the command's process when nobody ever saw it
@@ -64,12 +63,16 @@ class Facts(Value):
 
 
 def facts_of(sentinel: Sentinel, *, code: int, until: float) -> Facts:
-    """Gather what the sentinel knows; the largest of the dead counts where nobody looked in time."""
+    """Gather what the sentinel knows; the largest of the dead counts where nobody looked in time.
+
+    Unless it is no larger than the sentinel, which every child is until it has called exec.
+    """
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     duty = sentinel.duty
     memory = duty.watch.memory if duty is not None else None
     seen = memory.peak if memory is not None else 0
-    largest = used.ru_maxrss * 1024 if used.ru_maxrss > FORK_SLACK * sentinel.size else 0
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    largest = used.ru_maxrss * 1024 if used.ru_maxrss > own else 0
     return Facts(
         seconds=until - sentinel.started,
         leader=duty.leader if duty is not None else None,

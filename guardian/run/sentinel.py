@@ -7,7 +7,6 @@ therefore imported only when the command has run for a moment, or when there is 
 from __future__ import annotations
 
 import os
-import resource
 import time
 
 from guardian.contain.rawsignal import signal
@@ -58,7 +57,6 @@ class Sentinel:
     def launch(self, child: Child) -> None:
         """Start the command, then step out of its process group. Every signal is blocked until here."""
         self.started = time.monotonic()
-        self.size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of a child that has not called exec
         if self.pump is not None:
             child.outputs = self.pump.outputs()
         self.leader = Leader.start(self._containment, child)
