@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from guardian.actions import Kind, Reason
@@ -34,6 +35,8 @@ class Duty:
         self._told = sentinel.started + order.bounds.timeout  # the deadline that the front knows
         self.ending: Ending | None = None
         self.leader = descent.look(sentinel.leader.pid)  # who it is, for the receipt
+        gc.freeze()  # what is shared with the front stays shared: a collection would copy what it visits
+        gc.enable()
         go_first()
 
     def turn(self, now: float) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 
@@ -48,7 +47,6 @@ def run(order: Order, staff: Staff) -> int:
         own_group=not home.shared,
     )
     ours, theirs = line_pair()
-    gc.disable()  # short-lived, and a collection after fork would copy every page that it visits
     until = time.monotonic() + order.bounds.timeout if order.bounds.timeout else None
     pid = os.fork()
     if pid == 0:
