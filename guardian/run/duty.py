@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 
 from guardian.actions import Kind, Reason
 from guardian.contain import descent
 from guardian.kill.escalate import PATIENCE, Phase
 from guardian.run.ending import Ending
-from guardian.run.watch import Watch
+from guardian.run.watch import REST, Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Duty:
         self._left_since: float | None = None
         self._told = sentinel.started + order.bounds.timeout  # the deadline that the front knows
         self.ending: Ending | None = None
+        self._growth_due = 0.0  # when to look again whether a tree grows on
         self.leader = descent.look(sentinel.leader.pid)  # who it is, for the receipt
         gc.freeze()  # what is shared with the front stays shared: a collection would copy what it visits
         gc.enable()
@@ -116,13 +118,19 @@ class Duty:
 
     def _end_on(self, ending: Ending, now: float) -> float | None:
         """Take the end one step further; who grows on while asked to end loses the rest of the grace."""
-        bounds = self._order.bounds
-        growing = bounds.memory > 0 or bounds.max_procs > 0 or bounds.max_output > 0
-        may_grow = growing and ending.case.phase is Phase.ASKING
-        if may_grow and self.watch.grows_on(output=self._sentinel.output):
-            ending.force(now)
+        asking = ending.case.phase is Phase.ASKING
+        if asking and self._may_grow and now >= self._growth_due:
+            if self.watch.grows_on(output=self._sentinel.output):
+                ending.force(now)
+            ended = time.monotonic()
+            self._growth_due = ended + max(GROWTH_LOOK, REST * (ended - now))
         due = ending.turn(now)
-        return min(due, now + GROWTH_LOOK) if due is not None and may_grow else due
+        return min(due, self._growth_due) if due is not None and asking and self._may_grow else due
+
+    @property
+    def _may_grow(self) -> bool:
+        bounds = self._order.bounds
+        return bounds.memory > 0 or bounds.max_procs > 0 or bounds.max_output > 0
 
 
 def go_first() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
+import time
 
 from guardian.actions import How, Outcome, Sent
-from guardian.kill.escalate import PATIENCE, open_case, step
+from guardian.kill.escalate import PATIENCE, Phase, open_case, step
 from guardian.kill.signals import SIGNALS, send
 from guardian.procs.linux import read_command
 
@@ -41,6 +42,7 @@ class Ending:
         self.members: dict[ProcId, Proc] = {}  # everybody who ever was found
         self._outcomes: list[Outcome] = []
         self._hidden_since: float | None = None
+        self._rest = now  # until when events need no look
 
     def force(self, now: float) -> None:
         """Ask no longer: the next turn freezes and kills."""
@@ -48,7 +50,19 @@ class Ending:
             self.case = self.case.replace(grace=now - self.case.since)
 
     def turn(self, now: float) -> float | None:
-        """Look, decide, signal; return when to look again at the latest, None when it is over."""
+        """Look, decide, signal; return when to look again at the latest, None when it is over.
+
+        Called at every death, of which a crowd has hundreds: a look that takes long is followed by
+        as long a rest, in which they can die.
+        """
+        if now < self._rest and self.case.phase is not Phase.FREEZING and not self._containment.empty():
+            return self._rest
+        due = self._take_turn(now)
+        ended = time.monotonic()
+        self._rest = ended + (ended - now)
+        return due
+
+    def _take_turn(self, now: float) -> float | None:
         found = {proc.id: proc for proc in self._containment.members()}
         if not found and self._somebody_hides(now):
             return now  # look again, before it is called the end
