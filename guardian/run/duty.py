@@ -23,6 +23,7 @@ LINGER = 0.1  # seconds that what the command left behind has to go by itself
 LAST_GRACE = 0.4  # seconds of grace when a guardian process was killed: the tree has a second in all (P6)
 NEVER = 3600.0  # seconds until the next look when nothing is due; an event comes sooner
 STOPPED_AGAIN = 1.0  # seconds until it is asked again whether really everybody is stopped
+SPARED = 60.0  # seconds that the front is told to be patient for, when a terminal spares the command
 GROWTH_LOOK = 0.02  # seconds between looks whether a tree grows on that was asked to end
 
 
@@ -76,17 +77,19 @@ class Duty:
         due = now + (STOPPED_AGAIN if stopped else NEVER)
         if self.watch.due is not None:
             due = min(due, self.watch.due)
-        self._tell_deadline(due)
+        self._tell_deadline(now)
         return reason, due
 
-    def _tell_deadline(self, due: float) -> None:
+    def _tell_deadline(self, now: float) -> None:
         """Tell the front when the deadline has moved: the job was stopped, or a terminal spares it."""
-        bounds = self._order.bounds
-        if bounds.timeout > 0 and not self.watch.paused:
-            until = max(self.watch.deadline, due if due > self.watch.deadline else 0.0)
-            if until != self._told:
-                self._told = until
-                self._wire.say("until", until)
+        if self._order.bounds.timeout <= 0 or self.watch.paused:
+            return
+        until = self.watch.deadline
+        if now > until:
+            until = self._told if self._told - now > SPARED / 2 else now + SPARED
+        if until != self._told:
+            self._told = until
+            self._wire.say("until", until)
 
     def _after_the_leader(self, now: float) -> tuple[Reason | None, float | None]:
         """Give what is left a moment to go by itself; then it has to."""

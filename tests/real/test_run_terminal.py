@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -335,3 +336,18 @@ def test_a_shell_below_a_session_leader(house: House, litter: Litter) -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 4
+
+
+def test_what_a_person_has_in_front_is_spared_from_a_default_timeout(bash: Shell, house: House) -> None:
+    """A default timeout does not end what a terminal has in its foreground; a timeout by flag does."""
+    house.write_config('[limits]\ntimeout = "1s"\n')
+    bash.up("$G sh -c 'echo up; read line; echo got $line'")
+    subprocess.run(["sleep", "2.5"], check=True)  # longer than the timeout
+    bash.pty.sendline("word")
+    bash.pty.expect_exact("got word")
+    bash.prompt()
+    assert bash.code() == 0
+    bash.type("$G --timeout 1s sh -c 'echo up; read line; echo got $line'")
+    bash.pty.expect_exact("timeout 1s")
+    bash.prompt()
+    assert bash.code() == 124
