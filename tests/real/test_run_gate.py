@@ -86,11 +86,11 @@ def test_a_run_inside_a_run_shares_its_slot(house: House, litter: Litter) -> Non
 
 def test_the_rule_brings_its_gate(house: House, litter: Litter) -> None:
     """A command that a rule is about counts under the rule's name, without a flag."""
-    house.write_config('[rules.naps]\ncommand = ["*sleep 50*"]\nmax_concurrent = 1\n')
-    holder = guardian(litter, "--", *HOLD)
+    house.write_config('[rules.naps]\ncommand = ["*sleep 49.7312*"]\nmax_concurrent = 1\n')
+    holder = guardian(litter, "--", "sh", "-c", "echo up; exec sleep 49.7312")
     assert holder.stdout is not None
     assert holder.stdout.readline() == "up\n"
-    run = guardian(litter, "--no-wait", "--", "sleep", "50")
+    run = guardian(litter, "--no-wait", "--", "sleep", "49.7312")
     assert run.wait(30) == 75
 
 
