@@ -87,7 +87,8 @@ def signal_counts(members: Iterable[Fate]) -> str:
     for member in members:
         for name in {name for name, _ in member.signals}:
             counts[name] = counts.get(name, 0) + 1
-    parts = [f"{counts[name]} {name}" for name in ("SIGTERM", "SIGKILL") if name in counts]
+    told = sorted(counts.keys() - {"SIGSTOP"}, key=lambda name: name == "SIGKILL")  # a run may ask otherwise
+    parts = [f"{counts[name]} {name}" for name in told]
     if not parts:
         return "nobody was signalled"
     first, _, rest = parts[0].partition(" ")

@@ -50,7 +50,7 @@ def open_handle(target: ProcId, identify: Identify) -> int | None:
     return handle if same else None
 
 
-def send(target: ProcId, signals: tuple[signal.Signals, ...], identify: Identify) -> tuple[Sent, str]:
+def send(target: ProcId, signals: tuple[int, ...], identify: Identify) -> tuple[Sent, str]:
     """Send `signals` in their order to that very process; say what came of it, and the system's words.
 
     Never raises: a process that is gone, has become another one, is not ours, or cannot be told
@@ -69,9 +69,7 @@ def send(target: ProcId, signals: tuple[signal.Signals, ...], identify: Identify
         return Sent.FAILED, str(error)
 
 
-def _send_by_handle(
-    target: ProcId, signals: tuple[signal.Signals, ...], identify: Identify
-) -> tuple[Sent, str]:
+def _send_by_handle(target: ProcId, signals: tuple[int, ...], identify: Identify) -> tuple[Sent, str]:
     handle = open_handle(target, identify)
     if handle is None:
         return Sent.GONE, ""
@@ -81,17 +79,13 @@ def _send_by_handle(
         os.close(handle)
 
 
-def _send_by_number(
-    target: ProcId, signals: tuple[signal.Signals, ...], identify: Identify
-) -> tuple[Sent, str]:
+def _send_by_number(target: ProcId, signals: tuple[int, ...], identify: Identify) -> tuple[Sent, str]:
     if identify(target.pid) != target:
         return Sent.GONE, ""
     return _deliver(lambda number: os.kill(target.pid, number), signals)
 
 
-def _deliver(
-    deliver: Callable[[signal.Signals], None], signals: tuple[signal.Signals, ...]
-) -> tuple[Sent, str]:
+def _deliver(deliver: Callable[[int], None], signals: tuple[int, ...]) -> tuple[Sent, str]:
     delivered = False
     try:
         for number in signals:

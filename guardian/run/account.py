@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import time
 
 from guardian.actions import Kind
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from guardian.contain.choose import Choice
-    from guardian.effects.receipts import Receipt
+    from guardian.effects.receipts import Fate, Receipt
     from guardian.run.ending import Ending
     from guardian.run.order import Order
     from guardian.run.sentinel import Sentinel
@@ -116,7 +117,15 @@ def receipt(order: Order, ending: Ending, facts: Facts, *, now: float) -> Receip
         cpu=facts.cpu,
     )
     made = ledger.receipt(case, dossier, by="run", at=time.time(), now=now, states=_hanging(ending))
-    return made.replace(output=facts.output)
+    return made.replace(output=facts.output, members=tuple(_asked(each, order.ask) for each in made.members))
+
+
+def _asked(fate: Fate, ask: int) -> Fate:
+    """Name the signal that it really was asked with: --signal."""
+    if ask == signal.SIGTERM:
+        return fate
+    name = signal.Signals(ask).name if ask < signal.SIGRTMIN else f"SIGRTMIN+{ask - signal.SIGRTMIN}"
+    return fate.replace(signals=tuple((name if was == "SIGTERM" else was, at) for was, at in fate.signals))
 
 
 def _hanging(ending: Ending) -> dict[int, str]:

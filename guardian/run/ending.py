@@ -36,7 +36,7 @@ class Ending:
         shared_group: int = 0,
     ) -> None:
         self._containment = containment
-        self._signals = {**SIGNALS, How.ASK: (signal.Signals(ask), signal.SIGCONT)}
+        self._signals: dict[How, tuple[int, ...]] = {**SIGNALS, How.ASK: (ask, signal.SIGCONT)}
         self._shared_group = shared_group  # a process group with others in it, who must not be hung up on
         self.case: Case = open_case(name, reason, now=now, grace=grace)
         self.members: dict[ProcId, Proc] = {}  # everybody who ever was found

@@ -12,7 +12,7 @@ from guardian.run.home import die_of_interrupt
 from guardian.run.posture import Posture, environment
 from guardian.run.sentinel import Sentinel
 from guardian.run.staff import Staff
-from guardian.run.verdict import FAILED, conclude, conclude_takeover, say
+from guardian.run.verdict import FAILED, conclude, say
 from guardian.run.wire import line_pair
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -82,8 +82,7 @@ def _be_front(order: Order, staff: Staff, front: Front, posture: Posture) -> int
         front.end_sentinel()
         from guardian.run.takeover import take_over  # late: hardly ever needed
 
-        ending = take_over(order, staff, front.alarmed, late=front.late)
-        front.code = conclude_takeover(order, staff, ending, started=front.started)
+        front.code = take_over(order, staff, front)
     home.take_terminal_back()
     if front.code == INTERRUPTED and home.terminal is not None and not front.passed_on:
         die_of_interrupt()

@@ -267,3 +267,11 @@ def test_a_report_tells_of_a_quiet_run(house: House, litter: Litter) -> None:
     assert (ran.code, ran.report["exit_code"], ran.report["receipt"]) == (3, 3, None)
     assert ran.report["containment"]["name"] == "subreaper"
     assert os.path.basename(ran.report["command"][0]) == "sh"
+
+
+def test_another_signal_asks(house: House, litter: Litter) -> None:
+    """--signal asks with another signal than SIGTERM, and the receipt says so (P3, P8)."""
+    polite = python("import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(30)")
+    ran = Ran(house, litter, "--timeout 500ms --signal USR1", polite)
+    assert ran.code == 124
+    assert "1 process got SIGUSR1; " in ran.err
