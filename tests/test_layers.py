@@ -23,7 +23,7 @@ PSUTIL_SIGNALLING = (".send_signal", ".terminate", ".suspend", ".resume", ".kill
 ALLOWED = {
     "guardian/kill/signals.py": (SIGNALLING, "the one file"),
     "guardian/run/front.py": ({"os.kill"}, "its sentinel: a child that it has not reaped"),
-    "guardian/run/handles.py": ({"signal.pidfd_send_signal"}, "the other guardian, by a handle it made"),
+    "guardian/run/handles.py": ({"signal.pidfd_send_signal", "os.kill"}, "the other guardian, which made it"),
     "guardian/run/leader.py": ({"os.kill"}, "the command: a child that it has not reaped"),
 }
 

@@ -94,8 +94,9 @@ def main(words: Sequence[str]) -> int:
     """
     if asks_for_help(words):
         from guardian.cli.app import start  # late: the full help is Typer's
+        from guardian.cli.edge import at_the_edge
 
-        return start(["run", "--help"])
+        return at_the_edge(lambda: start(["run", "--help"]))
     try:
         given, command = parse(words)
         os._exit(launch(order_of(given, command, load_settings())))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from guardian.kill.escalate import Case
     from guardian.procs.model import Proc, ProcId
 
+MOMENT = 0.0005  # seconds: whoever hides needs the processor too, to be caught or to die
 FEW = 30  # members whose command lines are read before they are signalled: a millisecond
 NAMED = 100  # members whose command lines are kept; a bomb has thousands of the same
 
@@ -65,7 +66,7 @@ class Ending:
     def _take_turn(self, now: float) -> float | None:
         found = {proc.id: proc for proc in self._containment.members()}
         if not found and self._somebody_hides(now):
-            return now  # look again, before it is called the end
+            return now + MOMENT  # look again, before it is called the end
         self._hidden_since = None
         newcomers = [who for who in found if who not in self.members]
         turn = step(self.case, found.keys(), self._outcomes, now, keep_running=self._not_to_stop(found))

@@ -9,12 +9,26 @@ from guardian.errors import UsageError
 from guardian.run.wire import above_standard
 
 
-def own_handle() -> int | None:
-    """Return a handle of this process, for a child to inherit: it can be nobody else's."""
-    try:
-        return above_standard(os.pidfd_open(os.getpid()))
-    except (OSError, AttributeError):  # no such call, or one that seccomp forbids: the pipe has to do
-        return None
+class Partner:
+    """The front, as the sentinel knows it: made by the front itself, so that it can be nobody else."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self.handle: int | None = None
+        try:
+            self.handle = above_standard(os.pidfd_open(self._pid))
+        except (OSError, AttributeError):  # no such call, or one that seccomp forbids: the pipe has to do
+            pass
+
+    def send(self, number: int) -> None:
+        """Signal the front; nothing happens when it has gone."""
+        try:
+            if self.handle is not None:
+                signal.pidfd_send_signal(self.handle, number)
+            elif os.getppid() == self._pid:  # still our parent, so the number is still its own
+                os.kill(self._pid, number)
+        except ProcessLookupError:
+            pass
 
 
 def owner_handle(pid: int) -> int:
@@ -25,13 +39,3 @@ def owner_handle(pid: int) -> int:
         raise UsageError(f"--bind-to: there is no process {pid}") from None
     except (OSError, AttributeError) as error:
         raise UsageError(f"--bind-to: cannot watch process {pid}: {error}") from None
-
-
-def send_by_handle(handle: int | None, number: int) -> None:
-    """Signal the process of a handle; it is gone, or there is no handle: nothing happens."""
-    if handle is None:
-        return
-    try:
-        signal.pidfd_send_signal(handle, number)
-    except ProcessLookupError:
-        pass

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from guardian.contain.contract import Containment
     from guardian.run.command import Child
 
+UNKNOWN = 125  # guardian failed: somebody else reaped the command
 SIGNALLED = 128  # a shell's exit code for a signal is this and its number
 
 
@@ -36,11 +37,17 @@ class Leader:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             except ChildProcessError:
+                self._lost()
                 return
             if pid == 0:
                 return
             if pid == self.pid:
                 self._changed(status)
+
+    def _lost(self) -> None:
+        """Take note that there is no child left: if the command is among them its end was not told."""
+        if self.code is None:
+            self.code = UNKNOWN
 
     def _changed(self, status: int) -> None:
         if os.WIFEXITED(status):

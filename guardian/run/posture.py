@@ -32,6 +32,7 @@ class Posture:
         self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ALL)
         ignored = [n for n in ALL - _BY_PYTHON if signal.getsignal(n) == signal.SIG_IGN]
         self.ignored = frozenset(ignored)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would let our children die unseen
 
     def restore(self) -> None:
         """Give this process, a child just before exec, the signals that guardian was started with."""

@@ -12,7 +12,6 @@ import time
 from guardian.contain.rawsignal import signal
 from guardian.errors import SeeError
 from guardian.run.ears import Ears
-from guardian.run.handles import send_by_handle
 from guardian.run.leader import Leader
 from guardian.run.posture import ALL, go_deaf
 from guardian.run.wire import Alarmed
@@ -38,14 +37,14 @@ class Sentinel:
     """One run, from the launch of the command to the end of the last of its processes."""
 
     def __init__(self, order: Order, staff: Staff, wire: Wire) -> None:
-        self._order, self._wire = order, wire
-        self._containment, self._front = staff.containment, staff.front
+        self._order, self._wire, self._staff = order, wire, staff
+        self._containment = staff.containment
         home = staff.home
         self._jobs = home.shared
         self._sole = not home.shared and home.terminal is not None  # no shell that could continue a job
         self.shared_group = home.shared_group
         self._ears = Ears()
-        for name, fd in (("front", staff.front), ("owner", staff.owner), ("wire", wire.reading)):
+        for name, fd in (("front", staff.front.handle), ("owner", staff.owner), ("wire", wire.reading)):
             if fd is not None:
                 self._ears.listen(name, fd)
         self.lost: set[str] = set()  # of front and owner
@@ -75,7 +74,7 @@ class Sentinel:
         if self.pump is not None:
             self._deliver_the_rest(self.pump)
             self._serve_tree()  # the last bytes may have been too many
-        send_by_handle(self._front, signal.SIGCONT)  # whoever stopped it: it has to see the end
+        self._staff.front.send(signal.SIGCONT)  # whoever stopped it: it has to see the end
 
     def _serve_tree(self) -> None:
         due = self._turn(time.monotonic())
@@ -87,13 +86,15 @@ class Sentinel:
     def _deliver_the_rest(self, pump: Pump) -> None:
         """Wait until all output has gone where it was meant to (P7), however slowly it is read there.
 
-        Not for who lives on and might write for ever; and ^C ends it.
+        Not for who lives on and might write for ever; ^C ends it, and so does the front's death.
         """
         self._wire.say("ending", 0)
         self._wire.say("until", time.monotonic() + READERS_TIME)
         until = None if self._containment.empty() else time.monotonic() + LAST_WORDS
-        while not (pump.finished or self._hurried or (until and time.monotonic() >= until)):
+        while not (pump.finished or self._hurried or "front" in self.lost):
             self._hear(self._ears.wait(until))
+            if until is not None and time.monotonic() >= until:
+                return
 
     def _hear(self, names: frozenset[str]) -> None:
         """Take in who has gone and what the front says."""
@@ -129,7 +130,7 @@ class Sentinel:
         if stopped and not self._front_stopped:
             self._wire.say("stop", stopped)
         elif self._front_stopped and not stopped:
-            send_by_handle(self._front, signal.SIGCONT)
+            self._staff.front.send(signal.SIGCONT)
         self._front_stopped = bool(stopped)
 
     @property

@@ -6,7 +6,7 @@ import os
 
 from guardian.contain.choose import choose
 from guardian.errors import GuardianError
-from guardian.run.handles import own_handle, owner_handle
+from guardian.run.handles import Partner, owner_handle
 from guardian.run.home import Home
 from guardian.run.wire import above_standard
 
@@ -27,9 +27,11 @@ class Staff:
             from guardian.run.entrance import enter  # late: most commands need no slot
 
             self.slot = enter(order, owner=self.owner)
-        self.front = own_handle()
+        self.front = Partner()
         self.home = Home()
         self.containment, self.choice = choose(order.wanted, order.run_id)
+        if order.bounds.memory:
+            self.containment.limit_memory(order.bounds.memory)
 
     def dismiss(self) -> None:
         """Give back what was made for the tree, which is gone."""

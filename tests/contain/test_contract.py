@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
-from guardian.contain.cgroup import own_group
+from guardian.contain.cgroup import Cgroup, own_group
+from guardian.contain.choose import choose
+from guardian.errors import UsageError
 
 OWNER = Path(__file__).with_name("owner.py")
 ROOT = Path(__file__).parents[2]
@@ -123,3 +125,29 @@ def test_the_brake_stops_forks() -> None:
     facts = seen("subreaper", "nobody", "braking")
     assert facts["forks"] == 0
     assert facts["refused"]
+
+
+def test_memory_has_a_backstop_where_the_controller_is(tmp_path: Path) -> None:
+    """Where memory.max can be set it is, a tenth above the limit; a kill by the kernel is noticed (P4)."""
+    for name in ("memory.max", "memory.oom.group", "memory.events", "cgroup.procs"):
+        (tmp_path / name).write_text("")
+    tree = Cgroup(str(tmp_path))
+    assert tree.limit_memory(1000)
+    assert (tmp_path / "memory.max").read_text() == "1100"
+    assert not tree.out_of_memory()
+    (tmp_path / "memory.events").write_text("low 0\nhigh 0\noom_kill 2\noom_group_kill 1\n")
+    assert tree.out_of_memory()
+
+
+def test_without_the_controller_there_is_no_backstop(tmp_path: Path) -> None:
+    """A cgroup without the memory controller says so, and nobody is taken for ended by it (P11)."""
+    tree = Cgroup(str(tmp_path))
+    assert not tree.limit_memory(1000)
+    assert not tree.out_of_memory()
+
+
+@pytest.mark.parametrize("wanted", ["", "magic", "CGROUP"])
+def test_a_way_that_is_none_is_refused(wanted: str) -> None:
+    """Only the names of the ladder are ways (P10)."""
+    with pytest.raises(UsageError, match="containment"):
+        choose(wanted, "test")
