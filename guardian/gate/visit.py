@@ -96,11 +96,17 @@ class Visit:
         # Looking at all processes takes milliseconds: not while others wait for the lock.
         strangers = None if crowd.blocks(limit) else self._strangers(crowd)
         with self._slots.lock:
-            return self._decide(strangers)
+            return self._decide(strangers, known=crowd.places)
 
-    def _decide(self, strangers: tuple[ProcId, ...] | None) -> Crowd:
-        """Look again now that nothing can change, and act on it; without knowing the strangers, never run."""
-        crowd = self._look().replace(strangers=strangers or ())
+    def _decide(self, strangers: tuple[ProcId, ...] | None, *, known: tuple[Place, ...]) -> Crowd:
+        """Look again now that nothing can change, and act on it; without knowing the strangers, never run.
+
+        Who was let in since `known` was seen may have been taken for a stranger: look at those again.
+        """
+        crowd = self._look()
+        if strangers and not set(crowd.running) <= set(known):
+            strangers = None
+        crowd = crowd.replace(strangers=strangers or ())
         self._bury(crowd)
         if strangers is not None and not crowd.blocks(self._ask.limit):
             now = time.monotonic()

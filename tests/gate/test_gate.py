@@ -270,6 +270,21 @@ def test_launches_of_others_count(gate: Gate, runtime: Path) -> None:
     assert gate.enter(ask(3), Sight(strangers=strangers))
 
 
+def test_who_was_let_in_meanwhile_is_no_stranger(gate: Gate, runtime: Path) -> None:
+    """A launch that came between the list of places and the look at all processes counts once (P5)."""
+    came: list[int] = []
+
+    def strangers(places: tuple[Place, ...]) -> list[ProcId]:
+        if not came:
+            came.extend(occupied(runtime, Place(1, 700, 7, True)))
+        return [] if Place(1, 700, 7, True) in places else [ProcId(701, 8)]  # its command
+
+    assert gate.enter(ask(2), Sight(strangers=strangers))
+    with pytest.raises(NotAdmitted, match="2 of 2 taken"):
+        gate.enter(ask(2), Sight(strangers=strangers))
+    left(*came)
+
+
 def test_nobody_looks_for_strangers_in_vain(gate: Gate) -> None:
     """Looking at all processes costs milliseconds: not when our own launches fill the slots already (P12)."""
     kept = gate.enter(ask(1))
