@@ -52,6 +52,7 @@ def is_orphan(snapshot: Snapshot, proc: Proc) -> bool:
     subreaper (a systemd --user, a container's init, a terminal). But a session is inherited: a
     process whose session is neither its own nor its parent's was not started by that parent,
     unless the parent has left that session since: then the session is older than the parent.
+    Of a session whose leader is gone nobody can tell the age: such a child counts as an orphan.
 
     A parent that is not to be seen (hidepid, another PID namespace: `docker exec`) proves nothing:
     a living process has always a living parent.

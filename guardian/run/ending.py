@@ -43,6 +43,7 @@ class Ending:
         self.members: dict[ProcId, Proc] = {}  # everybody who ever was found
         self._outcomes: list[Outcome] = []
         self._hidden_since: float | None = None
+        self._held = False  # whether everybody was frozen at once in this turn
         self._rest = now  # until when events need no look
 
     def force(self, now: float) -> None:
@@ -68,6 +69,12 @@ class Ending:
         if not found and self._somebody_hides(now):
             return now + MOMENT  # look again, before it is called the end
         self._hidden_since = None
+        due = self._step(found, now)
+        if self._held:  # the kernel holds everybody: another look would find nobody new
+            due = self._step(found, now)
+        return due
+
+    def _step(self, found: dict[ProcId, Proc], now: float) -> float | None:
         newcomers = [who for who in found if who not in self.members]
         turn = step(self.case, found.keys(), self._outcomes, now, keep_running=self._not_to_stop(found))
         self.case = turn.case
@@ -115,10 +122,13 @@ class Ending:
         ]
 
     def _at_once(self, hows: set[How], found: dict[ProcId, Proc]) -> frozenset[ProcId]:
+        """Let the kernel do it to all at once where it can; return to whom it did."""
+        self._held = False
         if How.FORCE in hows:
             return self._containment.kill(found.values())
         if How.FREEZE in hows:
             frozen = self._containment.freeze(found.values())
+            self._held = frozen >= found.keys()
             self._containment.brake(proc for who, proc in found.items() if who not in frozen)
             return frozen
         return frozenset()

@@ -49,6 +49,7 @@ def dies_in_a_session_of_its_own(w):
 def wait_until_adopted():
     while os.getppid() != keeper: pass
 keeper = os.getpid()
+os.setsid()  # the tests' own session may have lost its leader (CI), which is the sign of an orphan
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 pids = [report(work) for work in
         (leaves_its_session, starts_a_session_of_its_own, dies_in_a_session_of_its_own)]
