@@ -4,6 +4,7 @@
     ├── UsageError             2  the words of a command
     │   └── ConfigError        2  a configuration: file, key, what was found, what was expected
     ├── SeeError             125  the system cannot be read (no /proc, no rights)
+    ├── OutputError          125  what a service prints cannot be stored (full disk, no rights)
     ├── Occupied               1  somebody else holds what we need (a second monitor)
     ├── NotAdmitted           75  the gate said no (EX_TEMPFAIL of sysexits.h)
     ├── CannotExecute        126  the command exists and cannot be run
@@ -38,6 +39,10 @@ class ConfigError(UsageError):
 
 class SeeError(GuardianError):
     """The system's processes cannot be read."""
+
+
+class OutputError(GuardianError):
+    """What a service prints cannot be stored now; nothing of it is lost."""
 
 
 class Occupied(GuardianError):

@@ -1,6 +1,6 @@
-"""System calls that Python has no function for: prctl(2) and clone3(2).
+"""System calls that Python has no function for: prctl(2), clone3(2) and tee(2).
 
-Both go through `_ctypes`, which `import ctypes` would wrap at a cost of 1.8 ms more; where a Python
+All go through `_ctypes`, which `import ctypes` would wrap at a cost of 1.8 ms more; where a Python
 has no such calls the answer is "not available here", never an error.
 """
 
@@ -17,6 +17,7 @@ PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
 SYS_CLONE3 = 435  # the same number on every architecture (kernel: asm-generic/unistd.h)
 CLONE_INTO_CGROUP = 0x200000000
 SIGCHLD = 17
+SPLICE_F_NONBLOCK = 2  # include/linux/splice.h
 
 # struct clone_args (include/uapi/linux/sched.h): eleven 64-bit numbers, these two are ours
 _CLONE_ARGS, _EXIT_SIGNAL, _CGROUP = 11, 4, 10
@@ -55,3 +56,13 @@ def fork_into(cgroup: int) -> int | None:
     packed = b"".join(number.to_bytes(8, sys.byteorder) for number in arguments)
     pid = syscall(SYS_CLONE3, packed, len(packed))
     return pid if pid >= 0 else None
+
+
+def duplicator() -> Callable[[int, int, int], int] | None:
+    """Return tee(2): called with two pipes and a number of bytes it copies what is in the first.
+
+    The first keeps it; the call returns how many bytes it copied, -1 when it could not. None where
+    there is no such call.
+    """
+    tee = _function("tee")
+    return None if tee is None else lambda source, target, size: tee(source, target, size, SPLICE_F_NONBLOCK)
