@@ -1,4 +1,4 @@
-"""`guardian config`: show, get, set, validate, schema, import."""
+"""`guardian config`: show, get, set, validate, schema, import, export."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from guardian.cli.edge import say
 from guardian.cli.tables import on_terminal
 
 TYPE_CHECKING = False
@@ -103,23 +104,31 @@ def schema() -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Such as .kiro/bun-process-config.json.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Such as processes.json or a Procfile.")],
     *,
-    form: Annotated[str, typer.Option("--format", help="The format, where the name does not tell.")] = "",
-    write: Annotated[bool, typer.Option("--write", help="Write ./guardian.toml; it must not exist.")] = False,
+    form: Annotated[str, typer.Option("--format", help="The format, where the file does not tell.")] = "",
+    write: Annotated[bool, typer.Option("--write", help="Add it to ./guardian.toml.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --write: replace what is there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print what another tool's configuration says as a guardian.toml, or write it."""
-    from guardian.config.importers import import_file, write_new
+    """Print what another tool's configuration says as a guardian.toml, or add it to the one here.
 
-    text = import_file(os.path.abspath(file), form)
-    path = write_new(text) if write else ""
+    Knows processes.json, a Procfile, pm2's ecosystem.config.json, supervisord's ini and
+    bun-process-config.json. What cannot be said here is told on stderr.
+    """
+    from guardian.config.importers import import_file, write_import
+
+    imported = import_file(os.path.abspath(file), form)
+    path = write_import(imported, force=force) if write else ""
     if as_json:
-        _print_json({"toml": text, "file": path or None})
-    elif path:
+        _print_json({"toml": imported.text, "file": path or None, "notes": imported.notes})
+        return
+    for note in imported.notes:
+        say(note)
+    if path:
         print(f"{path}: written")
     else:
-        _print_toml(text.rstrip("\n"))
+        _print_toml(imported.text.rstrip("\n"))
 
 
 def _in_force() -> tuple[list[Row], tuple[str, ...]]:

@@ -178,15 +178,17 @@ def test_schema_is_json(place: Place) -> None:
 
 
 def test_import_prints_or_writes(place: Place) -> None:
-    """`import` prints a guardian.toml; --write makes one that is in force, and never writes over another."""
+    """`import` prints a guardian.toml; --write makes one that is in force, and replaces nothing unasked."""
     old = place.project / "bun-process-config.json"
     old.write_text('{"maxConcurrentProcesses": 5}')
     printed = config("import", "bun-process-config.json")
     assert tomllib.loads(printed) == {"rules": {"bun": {"names": ["bun"], "max_concurrent": 5}}}
-    assert json.loads(config("import", str(old), "--json")) == {"toml": printed, "file": None}
+    assert json.loads(config("import", str(old), "--json")) == {"toml": printed, "file": None, "notes": []}
     assert config("import", str(old), "--write") == f"{place.file}: written\n"
     assert config("get", "rules.bun.max_concurrent") == "5\n"
-    assert refusal("import", str(old), "--write") == f"{place.file}: exists already; nothing was changed"
+    assert refusal("import", str(old), "--write") == (
+        f"{place.file}:3: rules.bun: is there already; --force replaces it; nothing was written"
+    )
 
 
 def test_it_can_be_mounted(place: Place) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from guardian.config.compose import compose_documents
 from guardian.config.document import parse
-from guardian.config.importers import import_file
+from guardian.config.importers import IMPORTERS, import_file
 from guardian.errors import ConfigError, UsageError
 from guardian.policy.limits import Limits, Rule
 from guardian.procs.match import Selector
@@ -23,6 +23,9 @@ SEED = {
 }
 
 
+FILES = [importer.files[0] for importer in IMPORTERS]
+
+
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """Where the old scripts kept their limits."""
@@ -34,7 +37,7 @@ def old(tmp_path: Path) -> Path:
 def test_the_old_file_becomes_a_rule_for_bun(old: Path) -> None:
     """The seeds' file gives a rule for every bun process with its limits, and the rhythm."""
     old.write_text(json.dumps(SEED))
-    assert import_file(str(old)) == (
+    assert import_file(str(old)).text == (
         f"# imported from {old}\n\n"
         '[monitor]\ninterval = "10s"\n\n'
         '[rules.bun]\nnames = ["bun"]\n'
@@ -51,7 +54,7 @@ def test_each_unit_is_converted(old: Path) -> None:
         "monitoringIntervalMs": 250,
     }
     old.write_text(json.dumps(given))
-    settings = compose_documents([parse("f", import_file(str(old)))]).settings
+    settings = compose_documents([parse("f", import_file(str(old)).text)]).settings
     assert settings.rules == (
         Rule("bun", Selector(("bun",)), Limits(max_memory=1 << 19, timeout=1.5, max_cpu=12.5)),
     )
@@ -61,7 +64,7 @@ def test_each_unit_is_converted(old: Path) -> None:
 def test_a_part_of_the_keys_is_enough(old: Path) -> None:
     """What the old file does not say is left to guardian's own defaults; a byte order mark is no matter."""
     old.write_bytes(b"\xef\xbb\xbf{}")
-    assert import_file(str(old)) == f'# imported from {old}\n\n[rules.bun]\nnames = ["bun"]\n'
+    assert import_file(str(old)).text == f'# imported from {old}\n\n[rules.bun]\nnames = ["bun"]\n'
 
 
 MEGABYTES = "expected a number of megabytes, 0 or more"
@@ -116,10 +119,10 @@ def test_a_format_can_be_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         import_file(str(path))
     assert str(error.value) == (
-        f"{path}: has a name that tells no format, expected one of bun-process-config.json; "
-        "or say --format bun-process-config"
+        f"{path}: has a name and a content that tell no format, expected one of {', '.join(FILES)}; "
+        f"or say --format {' | '.join(importer.name for importer in IMPORTERS)}"
     )
-    assert "[rules.bun]" in import_file(str(path), "bun-process-config")
+    assert "[rules.bun]" in import_file(str(path), "bun-process-config").text
     with pytest.raises(
         UsageError, match=r"^--format bun-config is not known; did you mean bun-process-config\?$"
     ):

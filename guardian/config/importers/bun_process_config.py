@@ -5,18 +5,16 @@ They looked at every bun process, so the rule has no pattern for the command lin
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from guardian.config import words
-from guardian.config.kinds import as_read
+from guardian.config.importers.json_file import object_at, read_json
 from guardian.config.tables import find_key
-from guardian.errors import ConfigError, UsageError
-from guardian.procs.printable import printable
+from guardian.errors import UsageError
 from guardian.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from guardian.config.importers.source import Source, Tables
 
 RULE = "bun"
 
@@ -38,32 +36,19 @@ FIELDS = {
 }
 
 
-def read(path: str, text: str) -> Mapping[str, object]:
+def read(source: Source, base: str) -> Tables:
     """Return our tables for the foreign file; ConfigError names file and key of what is wrong."""
     rule: dict[str, object] = {"names": ["bun"]}
     result: dict[str, dict[str, object]] = {"monitor": {}, "rules": {RULE: rule}}
-    for name, found in _object(path, text).items():
+    for name, found in object_at(source, read_json(source), "", of="limits").items():
         if name not in FIELDS:
-            raise ConfigError(words.unknown(name, FIELDS), file=printable(path), key=words.dotted([name]))
-        own, value = _converted(path, name, found)
+            raise source.fault(words.dotted([name]), words.unknown(name, FIELDS))
+        own, value = _converted(source, name, found)
         (result["monitor"] if own.startswith("monitor.") else rule)[own.rpartition(".")[2]] = value
     return {table: keys for table, keys in result.items() if keys}
 
 
-def _object(path: str, text: str) -> dict[str, object]:
-    try:
-        found = json.loads(text.removeprefix("\ufeff"))
-    except json.JSONDecodeError as error:
-        file = f"{printable(path)}:{error.lineno}:{error.colno}"
-        raise ConfigError(f"is not JSON: {error.msg}", file=file) from None
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits; brackets without end
-        raise ConfigError(f"is not JSON that can be read: {error}", file=printable(path)) from None
-    if not isinstance(found, dict):
-        raise ConfigError(f"found {words.shown(found)}, expected an object of limits", file=printable(path))
-    return found
-
-
-def _converted(path: str, name: str, found: object) -> tuple[str, object]:
+def _converted(source: Source, name: str, found: object) -> tuple[str, object]:
     """Return our key and the value as our file has it."""
     field = FIELDS[name]
     _, key = find_key(field.key)
@@ -73,8 +58,8 @@ def _converted(path: str, name: str, found: object) -> tuple[str, object]:
         value = key.read(found if field.worth == 1 else found * field.worth)
     except (UsageError, OverflowError):
         message = f"found {words.shown(found)}, expected a number of {field.unit}{_bound(key.least, field)}"
-        raise ConfigError(message, file=printable(path), key=name) from None
-    return field.key, as_read(key.kind, value)
+        raise source.fault(name, message) from None
+    return field.key, value
 
 
 def _bound(least: float, field: Field) -> str:
