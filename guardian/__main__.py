@@ -7,7 +7,11 @@ neither Typer nor Rich (55 ms of import where a bare Python starts in 11 ms).
 from __future__ import annotations
 
 import gc
+import os
 import sys
+
+if not __package__:  # started as `python …/guardian`, which the daemon does with itself
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main() -> int:
@@ -20,6 +24,16 @@ def main() -> int:
         return run(words[1:])
     from guardian.cli.edge import at_the_edge
 
+    if words[:1] == ["keeper"]:
+        from guardian.daemon.start import keep
+
+        return at_the_edge(lambda: keep(words[1:]))
+    if words[:2] == ["ps", "list"]:
+        from guardian.cli.ps_list import is_quick as is_quick_list
+        from guardian.cli.ps_list import quick as quick_list
+
+        if is_quick_list(words[2:]):
+            return at_the_edge(lambda: quick_list(words[2:]))
     if words[:1] == ["status"]:
         from guardian.cli.status import is_quick, quick
 

@@ -27,6 +27,7 @@ class Kind(Enum):
     OUTPUT = "max_output"
     LEFT = "left behind"  # what the command started and did not end
     OWNER = "bind_to"  # the process that the run was bound to has ended
+    SERVICE = "service"  # of `guardian up`: its supervision asked for it, the note says why
     GUARD = "guardian"  # one of guardian's own two processes was ended or stopped
 
 
@@ -58,6 +59,7 @@ _FACTS: dict[Kind, Callable[[Reason], str]] = {
     Kind.OUTPUT: lambda r: f"output {format_size(r.measured)}, max_output is {exact_size(int(r.limit))}",
     Kind.LEFT: lambda _: "still running when the command had ended",
     Kind.OWNER: lambda r: f"process {r.limit:.0f}, to which the run was bound, has ended",
+    Kind.SERVICE: lambda r: "ended by its supervisor",
     Kind.GUARD: lambda _: "guardian itself was ended or stopped",
 }
 

@@ -147,3 +147,35 @@ def doctor(*, as_json: Json = False) -> int:
     from guardian.cli.doctor import examine
 
     return examine(as_json=as_json)
+
+
+@app.command()
+def up(
+    *,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Go on in the background.")] = False,
+) -> int:
+    """Start the services of guardian.toml and keep them running, until ^C; with --detach until `down`."""
+    from guardian.cli.up import bring_up
+
+    return bring_up(detach=detach)
+
+
+@app.command()
+def down() -> int:
+    """Stop all services of this project, and its daemon. Exit 1 when something would not go."""
+    from guardian.cli.up import bring_down
+
+    return bring_down()
+
+
+@app.command()
+def reload(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+    ] = False,
+) -> int:
+    """Take what guardian.toml says now: start, stop and restart only what changed."""
+    from guardian.cli.up import read_again
+
+    return read_again(dry_run=dry_run)

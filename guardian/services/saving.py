@@ -59,6 +59,19 @@ def rebooted(memory: Memory) -> Memory:
     return Memory(services, forgotten=memory.forgotten)
 
 
+def plain(spec: ServiceSpec) -> object:
+    """Return one service's configuration as plain data."""
+    return _plain(spec)
+
+
+def specs(plains: object) -> tuple[ServiceSpec, ...]:
+    """Return the configurations that `plain` made; ValueError when one is none."""
+    made = _value(plains)
+    if not isinstance(made, tuple) or not all(isinstance(each, ServiceSpec) for each in made):
+        raise ValueError("the services cannot be read: they are not what guardian wrote")
+    return made
+
+
 def _after_boot(life: Life) -> Life:
     wanted = Wanted.DOWN if life.wanted is Wanted.DOWN else Wanted.UP
     return Life(life.name, wanted=wanted, generation=life.newest, newest=life.newest, needs=life.needs)

@@ -1,0 +1,229 @@
+"""The brain: tells the mind what happened, does what it decides. One event loop, nothing that waits.
+
+Whatever happens becomes an event of services.events; events are gathered until the loop comes
+round, the mind decides about all of them at once, what changed is written down, and then it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+from guardian.daemon.bus import Bus
+from guardian.daemon.outputs import Outputs
+from guardian.daemon.receipts import Registrar
+from guardian.daemon.surroundings import launch_of
+from guardian.daemon.trees import Trees
+from guardian.errors import GuardianError
+from guardian.services import effects, events, order
+from guardian.services.mind import Memory, decide
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from logging import Logger
+    from typing import Any
+
+    from guardian.daemon.places import Project
+    from guardian.daemon.store import Store
+    from guardian.keep.launch import Launch
+    from guardian.keep.line import Line, Message
+    from guardian.services.effects import Effect
+    from guardian.services.events import Event
+    from guardian.services.order import Roster
+    from guardian.services.spec import ServiceSpec
+
+
+class Brain:
+    """One project's supervision, from adoption to the last service's end."""
+
+    def __init__(self, project: Project, store: Store, line: Line, log: Logger) -> None:
+        self.project, self.store, self.log = project, store, log
+        self._line = line
+        self._loop = asyncio.get_running_loop()
+        self.memory = Memory()
+        self.roster: Roster = order.roster(())
+        self.configured: tuple[ServiceSpec, ...] = ()
+        self.added: tuple[ServiceSpec, ...] = ()
+        self.bus = Bus()
+        self.registrar = Registrar(project, log)
+        self.outputs = Outputs(project, self._heard_output, complain=log.warning)
+        self.trees = Trees(
+            store,
+            tell=self.tell,
+            ask_keeper=self._ask_keeper,
+            ended=self.registrar.ended,
+            complain=log.error,
+        )
+        self._happened: list[Event] = []
+        self._due: asyncio.TimerHandle | None = None
+        self._decided: list[asyncio.Future[None]] = []
+        self._adopted: asyncio.Future[None] = self._loop.create_future()
+        self._will_decide = False
+
+    # the keeper
+
+    async def wake(self, keeper: int) -> None:
+        """Take over what there is: the configuration, lives and trees of the last brain."""
+        self.trees.family.keeper = keeper
+        self.configured, self.added = self.store.load_roster()
+        self.roster = order.roster((*self.configured, *self.added))
+        self._loop.add_reader(self._line.fileno(), self._hear_keeper)
+        await self._adopted
+
+    def _adopt(self, have: Iterable[Message]) -> None:
+        self.memory = self.store.load_lives()
+        known = {message["child"]: message for message in have}
+        found = self.trees.adopt(self.store.load_trees(), known)
+        for tree in self.trees.by_id.values():
+            self._open_output(self.memory.life(tree.record.name).spec)
+        self.tell(*found, *self._lost())
+        self._decide()
+        self._adopted.set_result(None)
+
+    def _lost(self) -> list[Event]:
+        """Return that the trees are gone of which nothing was found, though something should run."""
+        lives = [service.life for service in self.memory.services.values()]
+        return [
+            events.TreeGone(life.name, life.generation)
+            for life in lives
+            if life.live and f"{life.name}:{life.generation}" not in self.trees.by_id
+        ]
+
+    def _hear_keeper(self) -> None:
+        for message in self._line.heard():
+            if "have" in message:
+                self._adopt(message["have"])
+            elif "signal" in message:
+                self.bus.publish({"topic": "signal", "number": message["signal"]})
+            else:
+                self.trees.heard(message)
+        if self._line.closed:
+            self._loop.remove_reader(self._line.fileno())
+            self.log.error("the keeper was killed; services go on, and a new one starts the next")
+            self.trees.keeper_lost()
+
+    def _ask_keeper(self, message: Message) -> None:
+        self._line.send(message)
+        if self._line.waiting:
+            self._loop.add_writer(self._line.fileno(), self._flush_line)
+
+    def _flush_line(self) -> None:
+        self._line.flush()
+        if not self._line.waiting:
+            self._loop.remove_writer(self._line.fileno())
+
+    # deciding
+
+    def tell(self, *happened: Event) -> None:
+        """Take events in; the mind decides when the loop comes round."""
+        self._happened += happened
+        if not self._will_decide:
+            self._will_decide = True
+            self._loop.call_soon(self._decide)
+
+    async def settle(self, *happened: Event) -> None:
+        """Take events in, and return when it was decided about them."""
+        self.tell(*happened)
+        await self.decided()
+
+    def decided(self) -> asyncio.Future[None]:
+        """Return what is done when the next decision was made."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._decided.append(done)
+        return done
+
+    def _decide(self) -> None:
+        self._will_decide = False
+        happened, self._happened = self._happened, []
+        before = self.memory
+        decision = decide(self.roster, before, happened, time.monotonic(), chance=random.random())
+        self._save(before, decision.memory)
+        self.memory = decision.memory
+        for action in decision.actions:
+            DOING[type(action)](self, action)
+        self._wake_at(decision.due)
+        decided, self._decided = self._decided, []
+        for future in decided:
+            if not future.done():
+                future.set_result(None)
+
+    def _save(self, before: Memory, after: Memory) -> None:
+        try:
+            self.store.save_lives(before, after)
+        except GuardianError as error:
+            self.log.error("%s; a daemon that is killed now would not be followed correctly", error)
+
+    def _wake_at(self, due: float | None) -> None:
+        if self._due is not None:
+            self._due.cancel()
+        self._due = (
+            None if due is None else self._loop.call_later(max(0.0, due - time.monotonic()), self.tell)
+        )
+
+    # doing
+
+    def _spawn(self, action: effects.Spawn) -> None:
+        def make(key: str) -> Launch:
+            launch = launch_of(action.spec, root=self.project.root, key=key)
+            out, err = self.outputs.open(action.spec)
+            return launch.replace(out=out, err=err)
+
+        self.trees.start(action, make)
+
+    def _open_output(self, spec: ServiceSpec | None) -> None:
+        try:
+            if spec is not None:
+                self.outputs.open(spec)
+        except GuardianError as error:
+            self.log.error("%s", error)
+
+    def _end(self, action: effects.AskEnd) -> None:
+        self.trees.end(action)
+
+    def _signal(self, action: effects.Signal) -> None:
+        self.trees.signal(action)
+
+    def _probe(self, action: effects.Probe) -> None:
+        raise NotImplementedError
+
+    def _stop_probe(self, action: effects.StopProbe) -> None:
+        raise NotImplementedError
+
+    def _emit(self, action: effects.Emit) -> None:
+        event = self.registrar.event(action)
+        self.bus.publish(event)
+
+    def _heard_output(self, name: str, stream: str, lines: list[bytes]) -> None:
+        self.bus.publish({"topic": "output", "service": name, "stream": stream, "lines": lines})
+
+    def close(self) -> None:
+        """Let go of everything that is open; nothing of the services runs any more."""
+        if self._due is not None:
+            self._due.cancel()
+        self._loop.remove_reader(self._line.fileno())
+        self.outputs.close_all()
+
+    # the configuration
+
+    @staticmethod
+    def roster_of(configured: tuple[ServiceSpec, ...], added: tuple[ServiceSpec, ...]) -> Roster:
+        """Return these services as one roster; ConfigError when something is wrong with them."""
+        return order.roster((*configured, *added))
+
+    def configure(self, configured: tuple[ServiceSpec, ...], added: tuple[ServiceSpec, ...]) -> None:
+        """Take other services for the ones there are; ConfigError, and nothing has changed."""
+        self.roster = self.roster_of(configured, added)
+        self.configured, self.added = configured, added
+        self.store.save_roster(configured, added)
+
+
+DOING: dict[type[Effect], Callable[[Brain, Any], None]] = {
+    effects.Spawn: Brain._spawn,
+    effects.AskEnd: Brain._end,
+    effects.Signal: Brain._signal,
+    effects.Probe: Brain._probe,
+    effects.StopProbe: Brain._stop_probe,
+    effects.Emit: Brain._emit,
+}

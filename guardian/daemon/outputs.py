@@ -1,0 +1,139 @@
+"""What services print: their FIFOs, moved into their logs whenever something is there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from guardian.errors import GuardianError
+from guardian.output.channel import Channel
+from guardian.output.inlet import make_fifo
+from guardian.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from guardian.daemon.places import Project
+    from guardian.services.spec import ServiceSpec
+
+    Heard = Callable[[str, str, list[bytes]], None]  # service, stream, complete lines
+
+AGAIN = 1.0  # seconds until a log is tried again that could not be written (a full disk)
+
+
+class Log(Value):
+    """Where one stream of a service goes."""
+
+    service: str
+    stream: str  # out or err
+    fifo: str
+    file: str
+
+
+def logs_of(spec: ServiceSpec, project: Project) -> tuple[Log, ...]:
+    """Return where a service's output goes: two logs, or one for both streams when one file is named."""
+
+    def log(stream: str, file: str) -> Log:
+        path = os.path.join(project.root, os.path.expanduser(file)) if file else ""
+        default = project.below("logs", f"{spec.name}.{stream}.log")
+        return Log(spec.name, stream, project.below("fifos", f"{spec.name}.{stream}"), path or default)
+
+    out = log("out", spec.log_file)
+    if spec.log_file and spec.error_file in ("", spec.log_file):
+        return (out,)
+    return out, log("err", spec.error_file)
+
+
+class Outputs:
+    """All channels of the daemon."""
+
+    def __init__(self, project: Project, heard: Heard, *, complain: Callable[[str], None]) -> None:
+        self._project, self._heard, self._complain = project, heard, complain
+        self._channels: dict[str, tuple[Log, Channel]] = {}  # by fifo
+        self._failing: set[str] = set()  # fifos whose log cannot be written now
+        self._loop = asyncio.get_running_loop()
+
+    def open(self, spec: ServiceSpec) -> tuple[str, str]:
+        """Return the paths of the FIFOs for stdout and stderr, the second empty when it is the same.
+
+        GuardianError when a log cannot be written, with what was there before still in force.
+        """
+        logs = logs_of(spec, self._project)
+        for log in logs:
+            self._open(log, spec)
+        return logs[0].fifo, logs[1].fifo if len(logs) > 1 else ""
+
+    def _open(self, log: Log, spec: ServiceSpec) -> None:
+        known = self._channels.get(log.fifo)
+        if known is not None and known[0] == log:
+            return
+        make_fifo(log.fifo)
+        os.makedirs(os.path.dirname(log.file), exist_ok=True)
+        channel = Channel(
+            log.fifo,
+            log.file,
+            max_size=spec.log_max_size,
+            keep=spec.log_keep,
+            times=self._project.below("times"),
+        )
+        self.close(log.fifo)
+        self._channels[log.fifo] = log, channel
+        self._loop.add_reader(channel.fileno(), self._move, log.fifo)
+
+    def _move(self, fifo: str) -> None:
+        _, channel = self._channels[fifo]
+        try:
+            channel.move()
+        except GuardianError as error:
+            self._pause(fifo, error)
+            return
+        self._failing.discard(fifo)
+        if channel.rest:
+            self._leave_alone(fifo, channel, channel.rest)
+
+    def _pause(self, fifo: str, error: GuardianError) -> None:
+        """Wait: what cannot be written stays in the pipe, and the service waits too (P7)."""
+        log, channel = self._channels[fifo]
+        if fifo not in self._failing:
+            self._failing.add(fifo)
+            self._complain(f"{log.service}: {error}")
+        self._leave_alone(fifo, channel, AGAIN)
+
+    def _leave_alone(self, fifo: str, channel: Channel, seconds: float) -> None:
+        self._loop.remove_reader(channel.fileno())
+        self._loop.call_later(seconds, self._resume, fifo, channel)
+
+    def _resume(self, fifo: str, channel: Channel) -> None:
+        if self._channels.get(fifo, (None, None))[1] is channel:
+            self._loop.add_reader(channel.fileno(), self._move, fifo)
+
+    def drain(self, name: str) -> None:
+        """Move everything that a service has written, now: it is gone, or everything ends."""
+        for log, channel in list(self._channels.values()):
+            if log.service == name:
+                try:
+                    while channel.move():
+                        pass
+                except GuardianError as error:
+                    self._complain(f"{name}: {error}")
+
+    def close(self, fifo: str) -> None:
+        """Listen no longer."""
+        known = self._channels.pop(fifo, None)
+        if known is not None:
+            self._loop.remove_reader(known[1].fileno())
+            known[1].close()
+
+    def close_all(self) -> None:
+        """Everything that was written goes to its log, and nothing is listened to any more."""
+        for fifo, (log, _) in list(self._channels.items()):
+            self.drain(log.service)
+            self.close(fifo)
+
+    def forget(self, name: str) -> None:
+        """A service is no more; its logs stay."""
+        self.drain(name)
+        for fifo in [fifo for fifo, (log, _) in self._channels.items() if log.service == name]:
+            self.close(fifo)
+            os.unlink(fifo)

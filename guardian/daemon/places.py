@@ -1,0 +1,54 @@
+"""Where one project's daemon keeps things: `.guardian/` beside guardian.toml, 0700.
+
+lock             held by keeper and brain: one daemon a project (flock(2))
+socket           0600; a path that is too long for a socket leads to the runtime folder instead
+lives/NAME.json  each service's life, written by rename
+trees/ID.json    each tree that may run: whose, its mark and cgroup; written before it is started
+roster.json      the services as they were configured last, and those that were added by hand
+fifos/           what services write to
+logs/, times/    what they wrote, and when
+daemon.log       what the daemon itself says
+"""
+
+from __future__ import annotations
+
+import os
+
+from guardian.effects.folders import private_dir, runtime_path
+
+FOLDER = ".guardian"
+SOCKET_LIMIT = 100  # bytes of a socket's path: 107 on Linux, 103 on macOS (unix(7))
+FOLDERS = ("lives", "trees", "fifos", "logs", "times")
+
+
+class Project:
+    """The places of one project."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+        self.folder = os.path.join(self.root, FOLDER)
+        self.lock = os.path.join(self.folder, "lock")
+        self.log = os.path.join(self.folder, "daemon.log")
+        self.roster = os.path.join(self.folder, "roster.json")
+
+    @property
+    def socket(self) -> str:
+        """The path of the control socket."""
+        near = os.path.join(self.folder, "socket")
+        if len(os.fsencode(near)) <= SOCKET_LIMIT:
+            return near
+        import hashlib  # late: hardly ever needed, and megabytes in the keeper
+
+        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+        return os.path.join(runtime_path(), f"daemon-{name}.socket")
+
+    def make(self) -> None:
+        """Make the folders; GuardianError when they are not ours, or cannot be made."""
+        private_dir(self.folder, variable="GUARDIAN_CONFIG")
+        for name in FOLDERS:
+            os.makedirs(os.path.join(self.folder, name), mode=0o700, exist_ok=True)
+        private_dir(os.path.dirname(self.socket))
+
+    def below(self, *names: str) -> str:
+        """Return the path of something in the folder."""
+        return os.path.join(self.folder, *names)

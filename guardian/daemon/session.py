@@ -1,0 +1,79 @@
+"""One brain's process, from waking to its last word to the keeper: the composition root of the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+
+from guardian.contain.kernel import name_process
+from guardian.daemon.brain import Brain
+from guardian.daemon.desk import Desk
+from guardian.daemon.server import Server
+from guardian.daemon.store import Store
+from guardian.keep.line import Line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from guardian.daemon.places import Project
+
+LOG_SIZE, LOG_KEEP = 5 << 20, 3  # bytes of the daemon's own log, and how many older ones there are
+
+
+def live(project: Project, end: socket.socket, *, lock: int, listening: int) -> int:
+    """Be the brain of a project; return the exit code of the daemon."""
+    name_process("guardian-brain")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    _allow_many_files()
+    log = open_log(project)
+    try:
+        return asyncio.run(_live(project, Line(end), log, listening))
+    except Exception:
+        log.exception("the brain failed; the keeper starts the next")
+        raise
+
+
+async def _live(project: Project, line: Line, log: logging.Logger, listening: int) -> int:
+    brain = Brain(project, Store(project), line, log)
+    desk = Desk(brain)
+    server = Server(desk.handle, project=project.root)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, desk.end_soon)
+    await brain.wake(os.getppid())
+    await server.start(socket.socket(fileno=listening))
+    log.info("the daemon runs, pid %d, for %s", os.getpid(), project.root)
+    code = await desk.done
+    server.close()
+    os.unlink(project.socket)
+    brain.close()
+    await asyncio.sleep(0)
+    line.send({"bye": code})
+    log.info("the daemon ends")
+    return code
+
+
+def _allow_many_files() -> None:
+    """Raise our limit of open files as far as it goes: four for each service (getrlimit(2))."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def open_log(project: Project) -> logging.Logger:
+    """Return the daemon's own log, rotated by size."""
+    from logging.handlers import RotatingFileHandler
+
+    handler = RotatingFileHandler(project.log, maxBytes=LOG_SIZE, backupCount=LOG_KEEP, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("guardian")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(handler)
+    logging.getLogger("asyncio").addHandler(handler)
+    sys.excepthook = lambda *about: log.critical("unexpected", exc_info=about)
+    return log

@@ -1,0 +1,350 @@
+"""The process trees of services: started through the keeper, adopted, ended; told to the mind as events."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+from guardian.actions import Kind, Reason
+from guardian.contain.cgroup import CannotCreate, Cgroup
+from guardian.daemon.kin import Family, Kin, new_mark
+from guardian.daemon.store import TreeRecord
+from guardian.daemon.surroundings import CannotLaunch
+from guardian.errors import GuardianError
+from guardian.kill.signals import send
+from guardian.procs.model import ProcId
+from guardian.run.ending import Ending
+from guardian.services import events
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from guardian.daemon.store import Store
+    from guardian.keep.launch import Launch
+    from guardian.keep.line import Message
+    from guardian.services.effects import AskEnd, Signal, Spawn
+    from guardian.services.events import Event
+
+STUCK_AGAIN = 1.0  # seconds until it is looked again whether those have gone who would not
+SOON = 0.001  # seconds in which the ends of many orphans are taken for one event
+CANNOT_HELP = frozenset({"exec", "user", "cwd", "limits"})  # steps that fail again if they are tried again
+
+
+class Tree:
+    """One generation of one service."""
+
+    def __init__(self, record: TreeRecord, kin: Kin) -> None:
+        self.record, self.kin = record, kin
+        self.starting = True  # it is not known yet whether its leader runs
+        self.leads = False  # its leader lives
+        self.ending: Ending | None = None
+        self.why = ""  # of the end
+        self.timer: asyncio.TimerHandle | None = None
+        self.stuck = False
+
+    @property
+    def leader(self) -> ProcId | None:
+        """Who was started."""
+        return self.record.leader
+
+
+class Trees:
+    """All trees of the daemon, by the id of service and generation."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        tell: Callable[[Event], None],
+        ask_keeper: Callable[[Message], None],
+        ended: Callable[[Tree], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        self.family = Family()
+        self.by_id: dict[str, Tree] = {}
+        self._store, self._tell, self._ask_keeper = store, tell, ask_keeper
+        self._ended, self._complain = ended, complain
+        self._loop = asyncio.get_running_loop()
+        self._nudge: asyncio.TimerHandle | None = None
+        self._handles: dict[str, int] = {}  # pidfds of leaders that are no children of the keeper
+
+    # starting
+
+    def start(self, action: Spawn, make: Callable[[str], Launch]) -> None:
+        """Start the leader of a generation; `make` says what is to be launched under an id."""
+        try:
+            record = self._record(action.name, action.generation)
+            launch = make(record.id).replace(mark=record.mark.number, cgroup=record.cgroup)
+            self._store.save_tree(record)
+        except CannotLaunch as error:
+            self._tell(events.SpawnFailed(action.name, action.generation, str(error), final=True))
+            return
+        except GuardianError as error:
+            self._tell(events.SpawnFailed(action.name, action.generation, str(error)))
+            return
+        self.by_id[record.id] = self._tree(record)
+        self._ask_keeper({"launch": launch.asdict()})
+
+    def _record(self, name: str, generation: int) -> TreeRecord:
+        mark = new_mark(tree.record.mark for tree in self.by_id.values())
+        try:
+            cgroup = Cgroup.create(f"{name}-{generation}")
+            os.close(cgroup._handle)
+            folder = cgroup.folder
+        except CannotCreate:
+            folder = ""
+        return TreeRecord(name, generation, mark, folder, self._store.boot)
+
+    def _tree(self, record: TreeRecord) -> Tree:
+        kin = Kin(self.family, record.mark, cgroup=record.cgroup)
+        kin.leader = record.leader
+        return Tree(record, kin)
+
+    # what the keeper tells
+
+    def heard(self, message: Message) -> None:
+        """Take in what the keeper tells about a child."""
+        if "failed" in message:
+            self._not_started(message)
+        elif "orphan" in message:
+            self._nudge_soon()
+        elif message["child"] in self.by_id:
+            self._follow(self.by_id[message["child"]], message)
+        elif message["status"] is not None:
+            self._ask_keeper({"forget": message["child"]})
+
+    def _follow(self, tree: Tree, message: Message) -> None:
+        if message["starting"]:
+            return
+        record = tree.record
+        if tree.starting:
+            who = ProcId(message["pid"], message["start"])
+            self._started(tree, who)
+            self._tell(
+                events.Spawned(record.name, record.generation, ProcId(message["pid"], message["start"]))
+            )
+        if message["status"] is not None:
+            self._leader_ended(tree, message["status"])
+
+    def _started(self, tree: Tree, who: ProcId) -> None:
+        tree.starting, tree.leads = False, True
+        tree.record = tree.record.replace(leader=who)
+        tree.kin.leader = who
+        self.family.leaders.add(who.pid)
+        self._save(tree)
+
+    def _save(self, tree: Tree) -> None:
+        try:
+            self._store.save_tree(tree.record)
+        except GuardianError as error:
+            self._complain(str(error))
+
+    def _leader_ended(self, tree: Tree, status: int) -> None:
+        self._leader_gone(tree)
+        self._ask_keeper({"forget": tree.record.id})
+        self._tell(ended(tree.record, status))
+        if tree.ending is not None:
+            self._turn(tree)
+
+    def _leader_gone(self, tree: Tree) -> None:
+        tree.leads = False
+        if tree.leader is not None:
+            self.family.leaders.discard(tree.leader.pid)
+
+    def _not_started(self, message: Message) -> None:
+        tree = self.by_id.pop(message["failed"], None)
+        if tree is None:
+            return
+        record, step = tree.record, message["step"]
+        self._forget(tree)
+        note = f"{step}: {os.strerror(message['errno'])}" if message["errno"] else step
+        self._tell(events.SpawnFailed(record.name, record.generation, note, final=step in CANNOT_HELP))
+
+    # adopting
+
+    def adopt(self, records: Iterable[TreeRecord], have: dict[str, Message]) -> list[Event]:
+        """Take over what an earlier brain left; return what has become of it."""
+        found: list[Event] = []
+        for record in records:
+            tree = self.by_id[record.id] = self._tree(record)
+            known = have.get(record.id)
+            if known is not None and known["starting"]:
+                continue  # the keeper will tell
+            found += self._adopted(tree, known)
+        return found
+
+    def _adopted(self, tree: Tree, known: Message | None) -> list[Event]:
+        if known is not None:
+            tree.record = tree.record.replace(leader=ProcId(known["pid"], known["start"]))
+        tree.starting = False
+        record, status = tree.record, known["status"] if known else None
+        result: list[Event] = []
+        if record.leader is not None and status is None and (known or _is_there(tree)):
+            self._started(tree, record.leader)
+            result = [events.Adopted(record.name, record.generation, record.leader)]
+            if known is None:
+                self._watch(tree, record.leader)
+        elif tree.kin.members():
+            self._leader_gone(tree)
+            result = [events.Adopted(record.name, record.generation), self._end_of(record, status)]
+        else:
+            self._leader_gone(tree)
+            result = [self._end_of(record, status), events.TreeGone(record.name, record.generation)]
+            del self.by_id[record.id]
+            self._forget(tree)
+        if status is not None:
+            self._ask_keeper({"forget": record.id})
+        return result
+
+    @staticmethod
+    def _end_of(record: TreeRecord, status: int | None) -> Event:
+        return events.Ended(record.name, record.generation) if status is None else ended(record, status)
+
+    def _watch(self, tree: Tree, who: ProcId) -> None:
+        """Wait for the end of a leader of which the keeper will not tell (pidfd_open(2))."""
+        self.family.scattered = True
+        try:
+            handle = os.pidfd_open(who.pid)
+        except OSError:
+            self._loop.call_soon(self._vanished, tree)
+            return
+        self._handles[tree.record.id] = handle
+        self._loop.add_reader(handle, self._vanished, tree)
+
+    def _vanished(self, tree: Tree) -> None:
+        handle = self._handles.pop(tree.record.id, None)
+        if handle is not None:
+            self._loop.remove_reader(handle)
+            os.close(handle)
+        self._leader_gone(tree)
+        self._tell(events.Ended(tree.record.name, tree.record.generation))
+        if tree.ending is not None:
+            self._turn(tree)
+
+    def keeper_lost(self) -> None:
+        """The keeper is gone: its children are somebody else's now."""
+        self.family.scattered = True
+        for tree in self.by_id.values():
+            if tree.leads and tree.leader is not None and tree.record.id not in self._handles:
+                self._watch(tree, tree.leader)
+
+    # ending
+
+    def end(self, action: AskEnd) -> None:
+        """End a whole tree, politely first; once it is gone TreeGone is told."""
+        tree = self.by_id.get(f"{action.name}:{action.generation}")
+        if tree is None:
+            self._tell(events.TreeGone(action.name, action.generation))
+            return
+        if tree.starting:
+            return  # asked again when it exists
+        tree.why = str(action.why)
+        if tree.ending is None:
+            tree.ending = self._open(tree, action)
+        elif action.force:
+            tree.ending.force(time.monotonic())
+        self._turn(tree)
+
+    @staticmethod
+    def _open(tree: Tree, action: AskEnd) -> Ending:
+        limit = action.why.limit
+        reason = limit or Reason(action.name, Kind.SERVICE, note=str(action.why))
+        return Ending(
+            tree.kin,
+            reason.replace(rule=action.name),
+            name=os.urandom(3).hex(),
+            now=time.monotonic(),
+            grace=0.0 if action.force else action.grace,
+            ask=number_of(action.signal),
+        )
+
+    def _turn(self, tree: Tree) -> None:
+        """Go on with the end of a tree."""
+        if tree.timer is not None:
+            tree.timer.cancel()
+            tree.timer = None
+        if tree.ending is None or tree.record.id not in self.by_id:
+            return
+        if tree.stuck:
+            self._look_at_the_stuck(tree)
+            return
+        now = time.monotonic()
+        due = tree.ending.turn(now)
+        if due is not None:
+            tree.timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._turn, tree)
+        elif tree.ending.case.survivors:
+            self._get_stuck(tree, tree.ending)
+        else:
+            self._gone(tree)
+
+    def _get_stuck(self, tree: Tree, ending: Ending) -> None:
+        tree.stuck = True
+        named = ", ".join(f"{t.who.pid} ({t.note or t.stage.value})" for t in ending.case.survivors[:5])
+        self._ended(tree)
+        self._tell(events.TreeStuck(tree.record.name, tree.record.generation, f"cannot be ended: {named}"))
+        self._look_at_the_stuck(tree)
+
+    def _look_at_the_stuck(self, tree: Tree) -> None:
+        if tree.kin.members():
+            tree.timer = self._loop.call_later(STUCK_AGAIN, self._turn, tree)
+        else:
+            self._gone(tree)
+
+    def _gone(self, tree: Tree) -> None:
+        """Nobody of a tree is left."""
+        if not tree.stuck:
+            self._ended(tree)
+        del self.by_id[tree.record.id]
+        self._forget(tree)
+        self._tell(events.TreeGone(tree.record.name, tree.record.generation))
+
+    def _forget(self, tree: Tree) -> None:
+        tree.kin.close()
+        self._store.forget_tree(tree.record.id)
+
+    def _nudge_soon(self) -> None:
+        """Somebody of some tree has ended: those that are to go may have gone."""
+        if self._nudge is None:
+            self._nudge = self._loop.call_later(SOON, self._nudge_all)
+
+    def _nudge_all(self) -> None:
+        self._nudge = None
+        for tree in list(self.by_id.values()):
+            if tree.ending is not None and not tree.leads:
+                self._turn(tree)
+
+    # signals
+
+    def signal(self, action: Signal) -> None:
+        """Send one signal to the leader; who is gone gets none."""
+        tree = self.by_id.get(f"{action.name}:{action.generation}")
+        if tree is not None and tree.leads and tree.leader is not None:
+            send(tree.leader, (number_of(action.signal),), tree.kin.identify)
+
+
+def _is_there(tree: Tree) -> bool:
+    """Whether the leader of a tree that the keeper does not know can be seen."""
+    return tree.leader is not None and tree.kin.identify(tree.leader.pid) == tree.leader
+
+
+def number_of(name: str) -> int:
+    """Return the number of a signal's name, with or without SIG."""
+    return int(signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"])
+
+
+def name_of(number: int) -> str:
+    """Return the name of a signal by its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"  # between the two that have names
+
+
+def ended(record: TreeRecord, status: int) -> Event:
+    """Return how a leader ended, from what waitpid(2) told."""
+    if os.WIFSIGNALED(status):
+        return events.Ended(record.name, record.generation, None, name_of(os.WTERMSIG(status)))
+    return events.Ended(record.name, record.generation, os.waitstatus_to_exitcode(status))

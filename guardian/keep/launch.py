@@ -1,0 +1,134 @@
+"""What is to be launched, and the child's way from fork to exec.
+
+Every process of a service carries its *mark*: a value of its own as hard limit of RLIMIT_RTTIME
+(getrlimit(2)), which bounds microseconds of uninterrupted real-time scheduling; a value of 10^18
+bounds nothing. Limits are inherited through fork and exec, and neither a session of its own, nor
+the loss of its parent, nor a cleared environment takes them away (tried: setsid, double fork,
+execve with an empty environment). Without rights a process can lower its mark, which nobody does
+by accident, and never raise it to another service's.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from guardian.contain.rawsignal import signal
+from guardian.run.command import execute
+from guardian.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NoReturn
+
+MARK = resource.RLIMIT_RTTIME if hasattr(resource, "RLIMIT_RTTIME") else -1  # Linux only
+ALL = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
+STEPS = ("output", "cgroup", "limits", "user", "cwd", "exec")  # in the child; a failure names its step
+
+
+class Launch(Value):
+    """One process to be started as the leader of a service's tree."""
+
+    id: str  # of the service and its generation; nothing is started twice under one id
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = {}
+    cwd: str = "/"
+    out: str = os.devnull  # a FIFO or file, opened for stdout
+    err: str = ""  # likewise for stderr; empty: the same as stdout
+    umask: int = -1  # -1: as it is
+    rlimits: Mapping[str, int] = {}  # by the name without RLIMIT_, in small letters; -1: unlimited
+    uid: int = -1  # -1: as it is, with its groups
+    gid: int = -1
+    groups: tuple[int, ...] = ()
+    cgroup: str = ""  # the folder of a cgroup v2; empty: none
+    mark: int = 0  # 0: none
+
+
+class Failure(Exception):
+    """A step of the child failed."""
+
+    def __init__(self, step: str, error: OSError | ValueError) -> None:
+        self.step = step
+        self.errno = (error.errno or 0) if isinstance(error, OSError) else 0
+        super().__init__(f"{step}: {error}")
+
+
+def become(launch: Launch, word: int) -> NoReturn:
+    """Be the child: become the service, or write "step errno" to the descriptor `word` and exit."""
+    try:
+        _become(launch)
+    except Failure as failure:
+        os.write(word, f"{failure.step} {failure.errno}".encode())
+    os._exit(127)
+
+
+def _become(launch: Launch) -> NoReturn:
+    os.setsid()
+    for name, step in zip(
+        STEPS, (_take_outputs, _enter, _limit, _change_user, _change_folder, _execute), strict=True
+    ):
+        try:
+            step(launch)
+        except (OSError, ValueError) as error:
+            raise Failure(name, error) from None
+    raise AssertionError("exec returned")
+
+
+def _take_outputs(launch: Launch) -> None:
+    """Have nothing to read, and write to the FIFOs.
+
+    Opened for reading too, so that they have a reader as long as somebody can write: whatever
+    becomes of guardian, nobody gets SIGPIPE, and what was written waits in the pipe (fifo(7)).
+    """
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    out = os.open(launch.out, os.O_RDWR)
+    err = os.open(launch.err, os.O_RDWR) if launch.err else out
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    for fd in (out, err):
+        os.set_blocking(fd, True)
+        if launch.uid >= 0:
+            os.fchown(fd, launch.uid, -1)  # or it could not open /dev/stdout
+
+
+def _enter(launch: Launch) -> None:
+    """Enter the cgroup, unless the fork did so already (kernel: admin-guide/cgroup-v2.rst)."""
+    if launch.cgroup and not _is_inside(launch.cgroup):
+        with open(f"{launch.cgroup}/cgroup.procs", "wb", buffering=0) as file:
+            file.write(b"0")
+
+
+def _is_inside(folder: str) -> bool:
+    with open("/proc/self/cgroup", "rb", buffering=0) as file:
+        lines = file.read().decode("utf-8", "surrogateescape").splitlines()
+    return any(line.startswith("0::") and folder.endswith(line[3:]) for line in lines)
+
+
+def _limit(launch: Launch) -> None:
+    if launch.umask >= 0:
+        os.umask(launch.umask)
+    for name, value in launch.rlimits.items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
+    if launch.mark and MARK >= 0:
+        resource.setrlimit(MARK, (launch.mark, launch.mark))
+
+
+def _change_user(launch: Launch) -> None:
+    if launch.uid >= 0:
+        os.setgroups(launch.groups)
+        os.setresgid(launch.gid, launch.gid, launch.gid)
+        os.setresuid(launch.uid, launch.uid, launch.uid)
+
+
+def _change_folder(launch: Launch) -> None:
+    os.chdir(launch.cwd)
+
+
+def _execute(launch: Launch) -> None:
+    """Restore the default of every signal and become the command; returns only by OSError."""
+    for number in ALL:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    environment = {os.fsencode(name): os.fsencode(value) for name, value in launch.env.items()}
+    raise execute(launch.argv, environment)
