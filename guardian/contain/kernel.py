@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
 SYS_CLONE3 = 435  # the same number on every architecture (kernel: asm-generic/unistd.h)
 CLONE_INTO_CGROUP = 0x200000000
@@ -39,6 +40,13 @@ def become_subreaper() -> bool:
     """Make orphans below this process its children (PR_SET_CHILD_SUBREAPER); say whether it works."""
     prctl = _function("prctl")
     return prctl is not None and prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+def name_process(name: str) -> None:
+    """Let ps and top show this name, at most 15 characters, for this process (PR_SET_NAME)."""
+    prctl = _function("prctl")
+    if prctl is not None:
+        prctl(PR_SET_NAME, name.encode("ascii") + b"\0", 0, 0, 0)
 
 
 def fork_into(cgroup: int) -> int | None:
