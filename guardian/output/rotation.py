@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HIGHEST = 9999  # of a number; web.log.20261121 is somebody else's
+HIGHEST = 1000  # of a number (log_keep is no higher); web.log.2026 is somebody else's
 
 
 def numbered(path: str, number: int) -> str:
@@ -55,8 +55,7 @@ def rotate(path: str, keep: int) -> None:
 
 
 def drop_beyond(path: str, keep: int) -> None:
-    """Remove the files that follow number `keep`: when fewer are wanted than before."""
-    number = keep + 1
-    while os.path.lexists(numbered(path, number)):
-        os.unlink(numbered(path, number))
-        number += 1
+    """Remove the files past number `keep`, when fewer are wanted than before."""
+    for number in numbers(path):
+        if number > keep:
+            os.unlink(numbered(path, number))

@@ -105,16 +105,16 @@ class Stamps:
     def __init__(self, folder: str, inode: int, *, otherwise: float) -> None:
         self._otherwise = otherwise  # for a log without times
         self._block, self._records = -1, b""
-        self._index, self._from, self._to = -1, 0, -1
-        try:
-            self._fd = os.open(times_path(folder, inode), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            self._fd = -1
+        self._index, self._from, self._to, self._at = -1, 0, -1, otherwise
+        self._path, self._fd = times_path(folder, inode), -1
 
-    def at(self, offset: int) -> float:
-        """Return when the byte at `offset` was moved, seconds since the epoch."""
+    def at(self, offset: int, end: int) -> float:
+        """Return when the byte at `offset` was moved, seconds since the epoch.
+
+        `end` is a size that the log had before this call: what comes later may have records to come.
+        """
         if not self._from <= offset < self._to:
-            self._look_up(offset)
+            self._look_up(offset, end)
         return self._at
 
     def close(self) -> None:
@@ -123,9 +123,9 @@ class Stamps:
             os.close(self._fd)
             self._fd = -1
 
-    def _look_up(self, offset: int) -> None:
+    def _look_up(self, offset: int, end: int) -> None:
         """Find the record that counts, and where the next one begins."""
-        count = os.fstat(self._fd).st_size // SIZE if self._fd >= 0 else 0
+        count = self._available()
         self._block = -1  # its last records may have been written since
         index = self._search(offset, count)
         record = self._record(max(index, 0)) if count else None
@@ -133,7 +133,16 @@ class Stamps:
         self._at = record[1] if record else self._otherwise
         self._from = record[0] if record and index >= 0 else 0
         following = self._record(index + 1) if index + 1 < count else None
-        self._to = following[0] if following else offset + 1  # whatever comes later may have a record soon
+        self._to = following[0] if following else end
+
+    def _available(self) -> int:
+        """Return how many records there are; a new log has none for a moment."""
+        try:
+            if self._fd < 0:
+                self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            return os.fstat(self._fd).st_size // SIZE
+        except OSError:
+            return 0
 
     def _search(self, offset: int, count: int) -> int:
         """Return the last record at or before `offset`, -1 when all are later; first near the last one."""
