@@ -172,6 +172,11 @@ TOLD = {
         ServiceSpec("x", "bun", args=("run", "a b")),
         "[0].command: 'bun run' is split at its blanks, before args",
     ),
+    "a group with the name of a service": (
+        {"group": "x"},
+        ServiceSpec("x", "run", group="x-group"),
+        "the group x is x-group here, because a service has its name",
+    ),
     "a secret": (
         {"env": {"DB_PASSWORD": "x", "MONKEY": "y", "URL": "redis://me:pw@host/1"}},
         ServiceSpec("x", "run", env={"DB_PASSWORD": "x", "MONKEY": "y", "URL": "redis://me:pw@host/1"}),
@@ -272,11 +277,6 @@ WRONG = {
         "processes.json",
         [PROCESS | {"cwd": "\0"}],
         ": services.x.cwd: found '\\x00', expected a text",
-    ),
-    "a name and a group": (
-        "processes.json",
-        [PROCESS, {"name": "y", "command": "y", "group": "x"}],
-        ": services.x: is the name of a group too, expected another name",
     ),
     "no line": ("Procfile", "web: x\nrun it\n", ":2: found 'run it', expected NAME: COMMAND LINE"),
     "no command line": ("Procfile", "web:\n", ":1: found 'web:', expected NAME: COMMAND LINE"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from guardian.config import words
 from guardian.config.document import read_text
-from guardian.config.importers import bun_process_config, pm2, processes, procfile
+from guardian.config.importers import bun_process_config, pm2, processes, procfile, supervisord
 from guardian.config.importers.merge import as_toml, merge, refuse_invalid
 from guardian.config.importers.source import Source
 from guardian.config.places import FILE, working_directory
@@ -55,6 +55,12 @@ IMPORTERS = (
         in_json=pm2.recognises,
     ),
     Importer("procfile", ("Procfile", "Procfile.*", "*.procfile"), procfile.read),
+    Importer(
+        "supervisord",
+        ("supervisord.conf", "supervisord*.conf", "supervisor*.ini"),
+        supervisord.read,
+        in_text=supervisord.recognises,
+    ),
 )
 
 # Programs that would have to be executed to know what they say, and how a person does that instead.

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 INTERPRETERS = {
     **dict.fromkeys((".js", ".cjs", ".mjs"), "node"),
     **dict.fromkeys((".ts", ".tsx"), "bun"),
-    ".py": "python3", ".sh": "bash", ".rb": "ruby", ".pl": "perl", ".php": "php", ".coffee": "coffee",
+    ".py": "python3",
+    ".sh": "bash",
+    ".rb": "ruby",
+    ".pl": "perl",
+    ".php": "php",
+    ".coffee": "coffee",
 }
 BACKOFF, LONGEST_BACKOFF = 1.5, 15.0  # exp_backoff_restart_delay: the factor, and the most seconds
 _REGULAR = re.compile(r"[\\^$|+]|\(\?")  # signs of a regular expression that no glob has

@@ -53,7 +53,6 @@ class Services:
     def __init__(self, source: Source, base: str) -> None:
         self.source, self.base = source, base
         self._tables: dict[str, dict[str, object]] = {}
-        self._groups: set[str] = set()
 
     def add(self, at: str, name: str, table: dict[str, object]) -> None:
         """Take a service; ConfigError when there is one of that name. `at` is the place in the file."""
@@ -78,7 +77,22 @@ class Services:
         """Return what was taken; ConfigError when that is nothing."""
         if not self._tables:
             raise self.source.fault("", "describes no service; nothing to import")
+        for table in self._tables.values():
+            self._rename_groups(table)
         return {"services": self._tables}
+
+    def _rename_groups(self, table: dict[str, object]) -> None:
+        """Give a group another name that one of the services has: a word means either."""
+        for key in ("group", "groups"):
+            if found := table.get(key):
+                own = [self._group(str(each)) for each in (found if isinstance(found, list) else [found])]
+                table[key] = own if isinstance(found, list) else own[0]
+
+    def _group(self, name: str) -> str:
+        if name not in self._tables:
+            return name
+        self.source.note("", f"the group {name} is {name}-group here, because a service has its name")
+        return f"{name}-group"
 
 
 def plain_name(source: Source, at: str, name: str) -> str:

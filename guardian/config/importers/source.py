@@ -25,6 +25,12 @@ class Source:
         self.folder = os.path.dirname(path)
         self.notes: list[str] = []
 
+    def beside(self, path: str, text: str) -> Source:
+        """Return another file that this one includes; its notes are told with those of this one."""
+        made = Source(path, text, self.environ)
+        made.notes = self.notes
+        return made
+
     def note(self, key: str, message: str) -> None:
         """Remember what a person has to be told about a key that was left out, or means something else."""
         line = printable(f"{key}: {message}" if key else message)
