@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
+import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from guardian.cli.edge import say
 from guardian.cli.tables import on_terminal
+from guardian.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from guardian.config.exporters.project import Exported, Project
     from guardian.config.render import Row
 
 app = typer.Typer(help="Show, check and change what is configured.", no_args_is_help=True)
@@ -129,6 +134,59 @@ def import_(
         print(f"{path}: written")
     else:
         _print_toml(imported.text.rstrip("\n"))
+
+
+class Target(StrEnum):
+    """What can be exported."""
+
+    SYSTEMD = "systemd"
+    PROCFILE = "procfile"
+
+
+@app.command()
+def export(
+    target: Annotated[Target, typer.Argument(metavar="systemd|procfile", help="For whom.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME|GROUP]...", help="For a Procfile; else all services.")
+    ] = None,
+    *,
+    user: Annotated[bool, typer.Option("--user", help="systemd: a unit of your own.")] = False,
+    system: Annotated[
+        bool, typer.Option("--system", help="systemd: a unit of the system; root's way.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the services here for systemd, as one unit that keeps `guardian up` running, or as a Procfile."""
+    from guardian.config.exporters.procfile import procfile
+    from guardian.config.exporters.project import project
+
+    if (user or system) and (target is not Target.SYSTEMD or user == system):
+        raise UsageError("--user or --system, one of them, say whose unit systemd gets")
+    here = project(words or (), os.environ)
+    done = (
+        procfile(here)
+        if target is Target.PROCFILE
+        else _unit(here, system=system or (not user and _is_root()))
+    )
+    if as_json:
+        _print_json({"text": done.text, "notes": done.notes})
+        return
+    for note in done.notes:
+        say(note)
+    print(done.text)
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _unit(here: Project, *, system: bool) -> Exported:
+    from guardian.config.exporters.systemd import unit
+
+    script = os.path.join(os.path.dirname(sys.executable), "guardian")
+    program = [script] if os.access(script, os.X_OK) else [sys.executable, "-m", "guardian"]
+    owner = pwd.getpwuid(os.geteuid()).pw_name if system else ""
+    return unit(here, program=program, path=os.environ.get("PATH", ""), user=owner)
 
 
 def _in_force() -> tuple[list[Row], tuple[str, ...]]:

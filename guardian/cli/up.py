@@ -71,6 +71,7 @@ def _shut_down(daemon: Connection) -> int:
     for kind, content in daemon.follow("shutdown"):
         if kind == "result":
             left = content["left"]
+            daemon.wait_for_the_end()
             if left:
                 say(f"still running: {', '.join(left)}; see: guardian why")
             return 1 if left else 0

@@ -13,6 +13,8 @@ import time
 from guardian.daemon.bus import Bus
 from guardian.daemon.outputs import Outputs
 from guardian.daemon.receipts import Registrar
+from guardian.daemon.scales import Scales
+from guardian.daemon.senses import Senses
 from guardian.daemon.surroundings import launch_of
 from guardian.daemon.trees import Trees
 from guardian.errors import GuardianError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from guardian.daemon.places import Project
     from guardian.daemon.store import Store
+    from guardian.daemon.trees import Tree
     from guardian.keep.launch import Launch
     from guardian.keep.line import Line, Message
     from guardian.services.effects import Effect
@@ -38,9 +41,11 @@ if TYPE_CHECKING:
 class Brain:
     """One project's supervision, from adoption to the last service's end."""
 
-    def __init__(self, project: Project, store: Store, line: Line, log: Logger) -> None:
+    def __init__(
+        self, project: Project, store: Store, line: Line, log: Logger, *, new_keeper: Callable[[], Line]
+    ) -> None:
         self.project, self.store, self.log = project, store, log
-        self._line = line
+        self._line, self._new_keeper = line, new_keeper
         self._loop = asyncio.get_running_loop()
         self.memory = Memory()
         self.roster: Roster = order.roster(())
@@ -53,9 +58,22 @@ class Brain:
             store,
             tell=self.tell,
             ask_keeper=self._ask_keeper,
+            begun=self._tree_begun,
             ended=self.registrar.ended,
+            gone=self._tree_gone,
             complain=log.error,
         )
+        self.scales = Scales(self.tell)
+        self.senses = Senses(
+            project,
+            tell=self.tell,
+            memory=lambda: self.memory,
+            trees=self.trees,
+            outputs=self.outputs,
+            complain=log.warning,
+        )
+        self.outputs.wanted = lambda name: self.bus.wants("output", name)
+        self.bus.changed = self.outputs.choose_listeners
         self._happened: list[Event] = []
         self._due: asyncio.TimerHandle | None = None
         self._decided: list[asyncio.Future[None]] = []
@@ -64,11 +82,11 @@ class Brain:
 
     # the keeper
 
-    async def wake(self, keeper: int) -> None:
+    async def wake(self) -> None:
         """Take over what there is: the configuration, lives and trees of the last brain."""
-        self.trees.family.keeper = keeper
         self.configured, self.added = self.store.load_roster()
         self.roster = order.roster((*self.configured, *self.added))
+        self.senses.follow(self.roster)
         self._loop.add_reader(self._line.fileno(), self._hear_keeper)
         await self._adopted
 
@@ -94,15 +112,19 @@ class Brain:
     def _hear_keeper(self) -> None:
         for message in self._line.heard():
             if "have" in message:
-                self._adopt(message["have"])
+                self.trees.family.keeper = message["keeper"]
+                if not self._adopted.done():
+                    self._adopt(message["have"])
             elif "signal" in message:
                 self.bus.publish({"topic": "signal", "number": message["signal"]})
             else:
                 self.trees.heard(message)
         if self._line.closed:
             self._loop.remove_reader(self._line.fileno())
-            self.log.error("the keeper was killed; services go on, and a new one starts the next")
+            self.log.error("the keeper was killed; services go on, and another one starts the next")
             self.trees.keeper_lost()
+            self._line = self._new_keeper()
+            self._loop.add_reader(self._line.fileno(), self._hear_keeper)
 
     def _ask_keeper(self, message: Message) -> None:
         self._line.send(message)
@@ -166,7 +188,8 @@ class Brain:
 
     def _spawn(self, action: effects.Spawn) -> None:
         def make(key: str) -> Launch:
-            launch = launch_of(action.spec, root=self.project.root, key=key)
+            extra = self.senses.variables(action.spec)
+            launch = launch_of(action.spec, root=self.project.root, key=key, extra=extra)
             out, err = self.outputs.open(action.spec)
             return launch.replace(out=out, err=err)
 
@@ -186,20 +209,39 @@ class Brain:
         self.trees.signal(action)
 
     def _probe(self, action: effects.Probe) -> None:
-        raise NotImplementedError
+        self.senses.probe(action)
 
     def _stop_probe(self, action: effects.StopProbe) -> None:
-        raise NotImplementedError
+        self.senses.stop_probe(action)
+
+    def _tree_begun(self, tree: Tree) -> None:
+        name = tree.record.name
+        spec = self.roster.specs.get(name) or self.memory.life(name).spec
+        if spec is not None:
+            self.scales.begin(tree, spec)
+
+    def _tree_gone(self, tree: Tree) -> None:
+        """What it printed is heard before another generation can print."""
+        self.outputs.drain(tree.record.name)
+        self.scales.forget(tree)
 
     def _emit(self, action: effects.Emit) -> None:
         event = self.registrar.event(action)
         self.bus.publish(event)
 
     def _heard_output(self, name: str, stream: str, lines: list[bytes]) -> None:
-        self.bus.publish({"topic": "output", "service": name, "stream": stream, "lines": lines})
+        self.senses.heard(name, lines)
+        if self.bus.wants("output", name):
+            text = [line.decode("utf-8", "backslashreplace") for line in lines]
+            self.bus.publish({"topic": "output", "service": name, "stream": stream, "lines": text})
 
-    def close(self) -> None:
+    def say_bye(self, code: int) -> None:
+        """Let the keeper end too."""
+        self._line.send({"bye": code})
+
+    async def close(self) -> None:
         """Let go of everything that is open; nothing of the services runs any more."""
+        await self.senses.close()
         if self._due is not None:
             self._due.cancel()
         self._loop.remove_reader(self._line.fileno())
@@ -217,6 +259,7 @@ class Brain:
         self.roster = self.roster_of(configured, added)
         self.configured, self.added = configured, added
         self.store.save_roster(configured, added)
+        self.senses.follow(self.roster)
 
 
 DOING: dict[type[Effect], Callable[[Brain, Any], None]] = {

@@ -15,6 +15,7 @@ class Bus:
 
     def __init__(self) -> None:
         self._listeners: dict[Listener, tuple[frozenset[str], frozenset[str]]] = {}
+        self.changed: Callable[[], None] = lambda: None  # called when somebody comes or goes
 
     def listen(
         self,
@@ -25,10 +26,12 @@ class Bus:
     ) -> None:
         """Call `listener` from now on; no topics: all but output, no services: all."""
         self._listeners[listener] = (topics, services)
+        self.changed()
 
     def leave(self, listener: Listener) -> None:
         """Call it no longer."""
         self._listeners.pop(listener, None)
+        self.changed()
 
     def wants(self, topic: str, service: str = "") -> bool:
         """Whether anybody would hear it."""

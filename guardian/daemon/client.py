@@ -81,6 +81,14 @@ class Connection:
         message: dict[str, Any] = json.loads(line)
         return message
 
+    def wait_for_the_end(self) -> None:
+        """Wait until the daemon's process has ended, which closes the line."""
+        try:
+            while self._end.recv(PART):
+                pass
+        except ConnectionResetError:
+            pass
+
     def close(self) -> None:
         """Hang up."""
         self._end.close()

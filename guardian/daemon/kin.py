@@ -120,8 +120,8 @@ class Kin(Subreaper):
         return list(found | dict.fromkeys(roots) | dict.fromkeys(descent.below(roots)))
 
     def empty(self) -> bool:
-        """Whether nobody is left, nor a dead one to reap."""
-        return not self._pids()
+        """Whether nobody is left, nor a dead one to reap; those of a lost keeper are reaped by others."""
+        return not (self.members() if self._family.scattered else self._pids())
 
     def at_once(self, members: Iterable[Proc]) -> frozenset[ProcId]:
         """Return whom of these `kill` would end, where the tree has a cgroup."""

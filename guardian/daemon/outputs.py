@@ -52,6 +52,8 @@ class Outputs:
         self._project, self._heard, self._complain = project, heard, complain
         self._channels: dict[str, tuple[Log, Channel]] = {}  # by fifo
         self._failing: set[str] = set()  # fifos whose log cannot be written now
+        self.need: set[str] = set()  # services whose lines are searched
+        self.wanted: Callable[[str], bool] = lambda _: False  # whether somebody else wants those of a service
         self._loop = asyncio.get_running_loop()
 
     def open(self, spec: ServiceSpec) -> tuple[str, str]:
@@ -79,7 +81,20 @@ class Outputs:
         )
         self.close(log.fifo)
         self._channels[log.fifo] = log, channel
+        self._choose_listener(log, channel)
         self._loop.add_reader(channel.fileno(), self._move, log.fifo)
+
+    def choose_listeners(self) -> None:
+        """Have the lines of those services read whose lines are wanted now; reading costs."""
+        for log, channel in self._channels.values():
+            self._choose_listener(log, channel)
+
+    def _choose_listener(self, log: Log, channel: Channel) -> None:
+        wanted = log.service in self.need or self.wanted(log.service)
+        if not wanted:
+            channel.lines = None
+        elif channel.lines is None:
+            channel.lines = lambda lines: self._heard(log.service, log.stream, lines.splitlines())
 
     def _move(self, fifo: str) -> None:
         _, channel = self._channels[fifo]

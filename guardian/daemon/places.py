@@ -34,13 +34,17 @@ class Project:
     @property
     def socket(self) -> str:
         """The path of the control socket."""
-        near = os.path.join(self.folder, "socket")
+        return self.short("socket")
+
+    def short(self, name: str) -> str:
+        """Return a path that a socket can have: in our folder, or else in the runtime folder."""
+        near = os.path.join(self.folder, name)
         if len(os.fsencode(near)) <= SOCKET_LIMIT:
             return near
         import hashlib  # late: hardly ever needed, and megabytes in the keeper
 
-        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
-        return os.path.join(runtime_path(), f"daemon-{name}.socket")
+        mark = hashlib.sha256(os.fsencode(near)).hexdigest()[:20]
+        return os.path.join(runtime_path(), f"{mark}.socket")
 
     def make(self) -> None:
         """Make the folders; GuardianError when they are not ours, or cannot be made."""

@@ -14,6 +14,7 @@ from guardian.contain.kernel import name_process
 from guardian.daemon.brain import Brain
 from guardian.daemon.desk import Desk
 from guardian.daemon.server import Server
+from guardian.daemon.start import replace_keeper
 from guardian.daemon.store import Store
 from guardian.keep.line import Line
 
@@ -32,28 +33,31 @@ def live(project: Project, end: socket.socket, *, lock: int, listening: int) -> 
     _allow_many_files()
     log = open_log(project)
     try:
-        return asyncio.run(_live(project, Line(end), log, listening))
+        return asyncio.run(_live(project, Line(end), log, lock=lock, listening=listening))
     except Exception:
         log.exception("the brain failed; the keeper starts the next")
         raise
 
 
-async def _live(project: Project, line: Line, log: logging.Logger, listening: int) -> int:
-    brain = Brain(project, Store(project), line, log)
+async def _live(project: Project, line: Line, log: logging.Logger, *, lock: int, listening: int) -> int:
+    def new_keeper() -> Line:
+        return Line(replace_keeper(project, lock, listening))
+
+    brain = Brain(project, Store(project), line, log, new_keeper=new_keeper)
     desk = Desk(brain)
     server = Server(desk.handle, project=project.root)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, desk.end_soon)
-    await brain.wake(os.getppid())
-    await server.start(socket.socket(fileno=listening))
+    await brain.wake()
+    await server.start(socket.socket(fileno=os.dup(listening)))
     log.info("the daemon runs, pid %d, for %s", os.getpid(), project.root)
     code = await desk.done
     server.close()
     os.unlink(project.socket)
-    brain.close()
+    await brain.close()
     await asyncio.sleep(0)
-    line.send({"bye": code})
+    brain.say_bye(code)
     log.info("the daemon ends")
     return code
 

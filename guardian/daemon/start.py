@@ -10,6 +10,7 @@ import sys
 from guardian.daemon.places import Project
 from guardian.errors import GuardianError
 from guardian.keep.keeper import Keeper
+from guardian.keep.line import pair
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +69,15 @@ def _spawn_keeper(project: Project, lock: int, listening: socket.socket) -> None
     """Start the keeper in a session of its own (daemon(7)); its words go to the daemon's log."""
     words = command(project, lock, listening.fileno())
     run_apart(words, log=project.log, keep=(lock, listening.fileno()))
+
+
+def replace_keeper(project: Project, lock: int, listening: int) -> socket.socket:
+    """Start a keeper for the brain that this process is; return our end of the line to it."""
+    ours, theirs = pair()
+    with theirs:
+        fds = (lock, listening, theirs.fileno())
+        run_apart(command(project, *fds), log=project.log, keep=fds)
+    return ours
 
 
 def run_apart(words: list[str], *, log: str, keep: tuple[int, ...]) -> None:

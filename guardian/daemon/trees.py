@@ -60,13 +60,15 @@ class Trees:
         *,
         tell: Callable[[Event], None],
         ask_keeper: Callable[[Message], None],
+        begun: Callable[[Tree], None],
         ended: Callable[[Tree], None],
+        gone: Callable[[Tree], None],
         complain: Callable[[str], None],
     ) -> None:
         self.family = Family()
         self.by_id: dict[str, Tree] = {}
         self._store, self._tell, self._ask_keeper = store, tell, ask_keeper
-        self._ended, self._complain = ended, complain
+        self._begun, self._ended, self._over, self._complain = begun, ended, gone, complain
         self._loop = asyncio.get_running_loop()
         self._nudge: asyncio.TimerHandle | None = None
         self._handles: dict[str, int] = {}  # pidfds of leaders that are no children of the keeper
@@ -135,6 +137,7 @@ class Trees:
         tree.kin.leader = who
         self.family.leaders.add(who.pid)
         self._save(tree)
+        self._begun(tree)
 
     def _save(self, tree: Tree) -> None:
         try:
@@ -297,6 +300,7 @@ class Trees:
         """Nobody of a tree is left."""
         if not tree.stuck:
             self._ended(tree)
+        self._over(tree)
         del self.by_id[tree.record.id]
         self._forget(tree)
         self._tell(events.TreeGone(tree.record.name, tree.record.generation))

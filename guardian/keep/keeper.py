@@ -119,7 +119,8 @@ class Keeper:
     def _connect(self, end: socket.socket) -> None:
         """Tell a brain everything that is known."""
         self._line = Line(end)
-        self._line.send({"have": [told(child) for child in self._nursery.children.values()]})
+        have = [told(child) for child in self._nursery.children.values()]
+        self._line.send({"have": have, "keeper": os.getpid()})
 
     def _listen(self, line: Line, events: int) -> None:
         """Do what the brain asks for; a line that is torn means that it is dead."""
