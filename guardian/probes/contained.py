@@ -11,20 +11,24 @@ import os
 import sys
 
 FAILED = 125
+NAME = "check"
 
 
 def main(words: list[str]) -> int:
     """Run the command; return its exit code when nobody of its tree is left."""
     life, way, uid, gid, *command = words
     os.set_inheritable(int(life), False)
-    folder = _folder(int(uid), int(gid)) if way == "file" else ""
-    try:
-        if folder:
-            command.append(_file(folder, int(uid), int(gid)))
+    if way != "file":
         return _run(tuple(command), int(life))
+    try:
+        file = TextFile(int(uid), int(gid))
+    except OSError as error:
+        os.write(2, f"guardian: cannot write the check into {error.filename}: {error.strerror}\n".encode())
+        return FAILED
+    try:
+        return _run((*command, file.path), int(life))
     finally:
-        if folder:
-            _remove(folder)
+        file.remove()
 
 
 def _run(command: tuple[str, ...], life: int) -> int:
@@ -48,37 +52,45 @@ def _run(command: tuple[str, ...], life: int) -> int:
         staff.dismiss()
 
 
-def _folder(uid: int, gid: int) -> str:
-    """Make a folder for the file of the check that only its user can enter."""
-    folder = os.path.join(os.environ.get("TMPDIR") or "/tmp", f"guardian-check-{os.urandom(8).hex()}")
-    os.mkdir(folder, 0o700)
-    os.chown(folder, uid, gid)
-    return folder
+class TextFile:
+    """The text of a check, which is our standard input, as a file that only its user can read.
 
+    Its folder stays ours, and is reached by its descriptor: a user who runs checks for root cannot
+    put something else in its place that we would then give away, or remove.
+    """
 
-def _file(folder: str, uid: int, gid: int) -> str:
-    """Write the text, which is our standard input, into a file; return its path."""
-    path = os.path.join(folder, "check")
-    with open(0, "rb", closefd=False) as text, open(path, "xb", opener=_private) as file:
-        file.write(text.read())
-    os.chown(path, uid, gid)
-    empty = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(empty, 0)
-    os.close(empty)
-    return path
+    def __init__(self, uid: int, gid: int) -> None:
+        """Write it; OSError when that is not possible."""
+        above = os.environ.get("TMPDIR") or "/tmp"
+        self._folder = os.path.join(above, f"guardian-check-{os.urandom(8).hex()}")
+        self.path = os.path.join(self._folder, NAME)
+        os.mkdir(self._folder, 0o700)
+        self._handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            self._write(uid, gid)
+        except OSError:
+            self.remove()
+            raise
+        empty = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(empty, 0)
+        os.close(empty)
 
+    def _write(self, uid: int, gid: int) -> None:
+        if uid != os.geteuid():
+            os.fchmod(self._handle, 0o711)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        made = os.open(NAME, flags, 0o600, dir_fd=self._handle)
+        with open(0, "rb", closefd=False) as text, open(made, "wb") as file:
+            file.write(text.read())
+            os.fchown(made, uid, gid)
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _remove(folder: str) -> None:
-    try:
-        for name in os.listdir(folder):
-            os.unlink(os.path.join(folder, name))
-        os.rmdir(folder)
-    except OSError:
-        pass  # the check's own user has put something there: theirs to clean up
+    def remove(self) -> None:
+        """Remove file and folder; what the check put there itself stays, and the folder with it."""
+        try:
+            os.unlink(NAME, dir_fd=self._handle)
+            os.rmdir(self._folder)
+        except OSError:
+            pass
 
 
 if __name__ == "__main__":

@@ -94,10 +94,11 @@ class Running:
         self._loop = asyncio.get_running_loop()
         self.ended = asyncio.Event()
         self._tail, self._count = b"", 0
-        self._output, theirs = os.pipe()
-        life, self._life = os.pipe()
         self._handle = -1
+        self._output, theirs = os.pipe()
+        life = self._life = -1
         try:
+            life, self._life = os.pipe()
             self._process = _spawn(command, where, output=theirs, life=life)
         except (OSError, ValueError):
             self._close(self._output, self._life)

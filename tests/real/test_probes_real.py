@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
+import resource
 import socket
 import sys
 import time
@@ -343,6 +345,73 @@ async def test_a_script_of_another_user(needs_root: None, looker: Looker, where:
         found = await looker.look(check, other)
         assert found.good, found
         assert found.note.endswith(f": {NOBODY}")
+
+
+async def test_a_text_that_cannot_be_written_is_a_finding(looker: Looker, where: Where) -> None:
+    """No folder for temporary files: said so, and the text is not run."""
+    check = HealthSpec(type="script", script="true", interpreter="sh")
+    found = await looker.look(check, where.replace(env={**where.env, "TMPDIR": "/no/such"}))
+    assert not found.good
+    assert "exit 125: guardian: cannot write the check into /no/such/guardian-check-" in found.note
+
+
+def all_descriptors() -> list[int]:
+    """Open files until there is no descriptor left; return them."""
+    taken: list[int] = []
+    while True:
+        try:
+            taken.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError:
+            return taken
+
+
+async def test_no_descriptor_left_is_a_finding(looker: Looker, where: Where) -> None:
+    """Out of descriptors the look fails, not the daemon, and those that were taken are given back."""
+    taken: list[int] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        for spare in range(8):
+            taken += all_descriptors()
+            for _ in range(spare):
+                os.close(taken.pop())
+            for check in (HealthSpec(type="script", script="true"), HealthSpec(type="tcp", port=1)):
+                found = await asyncio.wait_for(looker.look(check, where), SOON)
+                assert found.good or "too many open files" in found.note or "connection refused" in found.note
+    finally:
+        for fd in taken:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_answer_makes_a_look_fail(seed: int, looker: Looker, where: Where) -> None:
+    """Whatever bytes a server sends, in whatever pieces: a finding, and no open socket."""
+    chance = random.Random(seed)
+    pieces = [
+        b"HTTP/1.1 ",
+        b"200",
+        b" OK",
+        b"\r\n",
+        b"\n",
+        b"\r\n\r\n",
+        b":",
+        b"Content-Length: -1",
+        b"\0\xff",
+    ]
+    pieces += [b"Transfer-Encoding: chunked", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/9", b" ", b"x" * 9000]
+
+    async def anything(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(chance.randrange(12)):
+            writer.write(chance.choice(pieces))
+            await writer.drain()
+
+    async with talking(anything) as talker:
+        check = HealthSpec(url=f"http://127.0.0.1:{talker.port}/", timeout=SOON)
+        found = await asyncio.gather(*(looker.look(check, where) for _ in range(50)))
+        await talker.has(0)
+    assert all(each.note.isprintable() for each in found)
+    assert len({each.note for each in found}) > 3
 
 
 async def test_a_folder_that_is_gone_is_a_finding(looker: Looker, where: Where) -> None:
