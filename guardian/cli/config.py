@@ -147,7 +147,7 @@ class Target(StrEnum):
 def export(
     target: Annotated[Target, typer.Argument(metavar="systemd|procfile", help="For whom.")],
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME|GROUP]...", help="For a Procfile; else all services.")
+        list[str] | None, typer.Argument(metavar="NAME|GROUP", help="For a Procfile; else all services.")
     ] = None,
     *,
     user: Annotated[bool, typer.Option("--user", help="systemd: a unit of your own.")] = False,
@@ -180,12 +180,19 @@ def _is_root() -> bool:
     return os.geteuid() == 0
 
 
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user without a name
+        return str(os.geteuid())
+
+
 def _unit(here: Project, *, system: bool) -> Exported:
     from guardian.config.exporters.systemd import unit
 
     script = os.path.join(os.path.dirname(sys.executable), "guardian")
     program = [script] if os.access(script, os.X_OK) else [sys.executable, "-m", "guardian"]
-    owner = pwd.getpwuid(os.geteuid()).pw_name if system else ""
+    owner = _own_name() if system else ""
     return unit(here, program=program, path=os.environ.get("PATH", ""), user=owner)
 
 

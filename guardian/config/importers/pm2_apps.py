@@ -11,7 +11,7 @@ from guardian.config import words
 from guardian.config.importers import fields
 from guardian.config.importers.fields import below, convert, converted
 from guardian.config.importers.pm2_keys import APP, duration, listed, words_of
-from guardian.config.importers.services import never_again, plain_name, program, shell_line
+from guardian.config.importers.services import below_folder, never_again, plain_name, program, shell_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +49,12 @@ def service(source: Source, at: str, body: Body) -> Table:
     if body.get("namespace", "default") != "default":
         group = convert(source, below(at, "namespace"), fields.filled, body["namespace"])
         table["group"] = plain_name(source, below(at, "namespace"), str(group))
-    return table | _restarts(source, at, body, table) | _watched(source, at, body) | _logs(source, at, body)
+    return (
+        table
+        | _restarts(source, at, body, table)
+        | _watched(source, at, body)
+        | _from_cwd(table, _logs(source, at, body))
+    )
 
 
 def _executed(source: Source, at: str, body: Body, table: Table) -> Table:
@@ -137,6 +142,13 @@ def _watched(source: Source, at: str, body: Body) -> Table:
         else:
             kept.append(glob)
     return result | {"ignore_watch": kept}
+
+
+def _from_cwd(table: Table, logs: Table) -> Table:
+    """Let relative log files start in the app's own folder, as they do for pm2."""
+    return {
+        key: below_folder(str(table.get("cwd", "")), str(path)) if path else "" for key, path in logs.items()
+    }
 
 
 def _logs(source: Source, at: str, body: Body) -> Table:

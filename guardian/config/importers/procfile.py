@@ -26,7 +26,7 @@ _LARGEST_PORT = 65535
 def read(source: Source, base: str) -> Tables:
     """Return our tables for a Procfile; ConfigError names file and line of what is wrong."""
     services = Services(source, base)
-    shared, port = _environment(source, base)
+    shared, port = _environment(source)
     for number, line in enumerate(source.text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -54,14 +54,14 @@ def _command(source: Source, number: int, command: str) -> dict[str, object]:
         raise source.fault("", f"found {words.shown(command)}: {error}", line=number) from None
 
 
-def _environment(source: Source, base: str) -> tuple[dict[str, object], int]:
+def _environment(source: Source) -> tuple[dict[str, object], int]:
     """Return what the file beside the Procfile adds to every process, and the first port."""
     path = os.path.join(source.folder, ENVIRONMENT)
     if not os.path.exists(path):
         return {}, FIRST_PORT
     found = _PORT.search(read_text(path, from_anyone=True))
     source.note("", f"{ENVIRONMENT} is read by every service: env_files")
-    return {"env_files": [ENVIRONMENT if base == os.curdir else path]}, int(found[1]) if found else FIRST_PORT
+    return {"env_files": [ENVIRONMENT]}, int(found[1]) if found else FIRST_PORT
 
 
 def _told(source: Source, tables: Tables) -> Tables:

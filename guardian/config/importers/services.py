@@ -68,10 +68,15 @@ class Services:
         """Let a service of a file in another folder start where that file meant it to."""
         if self.base == os.curdir:
             return table
-        cwd = table.pop("cwd", "")
-        head = {"command": table.pop("command"), "args": table.pop("args", [])}
-        start = os.path.normpath(os.path.join(self.base, str(cwd)))
-        return {key: value for key, value in head.items() if value} | {"cwd": start} | table
+        start = os.path.normpath(os.path.join(self.base, str(table.pop("cwd", ""))))
+        head = {key: table.pop(key) for key in ("command", "args", "interpreter") if key in table}
+        for key in ("log_file", "error_file"):
+            if key in table:
+                table[key] = below_folder(self.base, str(table[key]))
+        files = table.get("env_files")
+        if isinstance(files, list):
+            table["env_files"] = [below_folder(self.base, file) for file in files]
+        return head | {"cwd": start} | table
 
     def tables(self) -> Tables:
         """Return what was taken; ConfigError when that is nothing."""
@@ -93,6 +98,11 @@ class Services:
             return name
         self.source.note("", f"the group {name} is {name}-group here, because a service has its name")
         return f"{name}-group"
+
+
+def below_folder(folder: str, path: str) -> str:
+    """Return a path that starts in `folder`, unless it starts at the root or at home."""
+    return path if path.startswith("~") else os.path.normpath(os.path.join(folder, path))
 
 
 def plain_name(source: Source, at: str, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 from typing import TYPE_CHECKING
@@ -183,7 +182,7 @@ def _service(process: Process, shared: Table) -> Table:
     own = environment(section, process.names)
     table["env"] = (above if isinstance(above, dict) else {}) | own
     _tell_trees(section)
-    return table | {"autorestart": _restarted(process)} | _logs(process, bool(table.get("cwd")))
+    return table | {"autorestart": _restarted(process)} | _logs(process)
 
 
 def _tell_trees(section: Section) -> None:
@@ -206,15 +205,14 @@ def _restarted(process: Process) -> object:
     return policy
 
 
-def _logs(process: Process, moved: bool) -> Table:
-    """Return the log files; a relative path starts where the file lies, also when the program does not."""
+def _logs(process: Process) -> Table:
     section = process.section
-    result: Table = {"log_file": _log(process, "stdout_logfile", moved)}
+    result: Table = {"log_file": _log(process, "stdout_logfile")}
     redirected = convert(
         section.source, section.at("redirect_stderr"), _truth, process.text("redirect_stderr", "false")
     )
     if not redirected:
-        result["error_file"] = _log(process, "stderr_logfile", moved)
+        result["error_file"] = _log(process, "stderr_logfile")
     elif process.has("stderr_logfile"):
         section.source.note(
             section.at("stderr_logfile"), "redirect_stderr sends it to stdout's file; left out"
@@ -224,7 +222,7 @@ def _logs(process: Process, moved: bool) -> Table:
     return result
 
 
-def _log(process: Process, key: str, moved: bool) -> str:
+def _log(process: Process, key: str) -> str:
     path, section = process.text(key, "AUTO").strip(), process.section
     if path.lower() == "auto":
         return ""
@@ -233,7 +231,7 @@ def _log(process: Process, key: str, moved: bool) -> str:
             section.at(key), "guardian keeps output in its own files, as much as log_keep says"
         )
         return ""
-    return os.path.join(section.source.folder, path) if moved else path
+    return path
 
 
 def _bound(process: Process, ending: str, own: str, read: Callable[[object], int]) -> Table:
