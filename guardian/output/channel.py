@@ -194,13 +194,12 @@ class Channel:
 
     def _rotate(self) -> None:
         self._tell(all_of_it=True)
-        self._told = -1 if self.lines is None else 0
         rotate(self.file, self.keep)
         self._open()
 
     def _open(self) -> int:
         """Open the log, made unless it is there; return its size. Raises OSError."""
-        fd, fresh = _opened(self.file)
+        fd = _opened(self.file)
         there = os.fstat(fd)
         if self._log >= 0:
             os.close(self._log)
@@ -208,8 +207,10 @@ class Channel:
             self._times.close()
         self._log, self._known, self._size = fd, (there.st_dev, there.st_ino), there.st_size
         forget(self._folder, {state.st_ino for _, state in identities(self.file)})
-        self._times = Times(self._folder, there.st_ino, fresh=fresh)
-        self._cut_to(there.st_size)
+        self._times = Times(self._folder, there.st_ino)
+        self._times.cut(self._size)
+        if self._told >= 0:
+            self._told = self._size
         return self._size
 
     def _cut_to(self, size: int) -> None:
@@ -257,15 +258,15 @@ def reserve(max_size: int) -> int:
     return max(max_size // 8, min(RESERVE, max_size // 2))
 
 
-def _opened(path: str) -> tuple[int, bool]:
-    """Open the log `path`; return the descriptor, and whether the file is new. Raises OSError."""
+def _opened(path: str) -> int:
+    """Open the log `path`, made unless it is there; return the descriptor. Raises OSError."""
     try:
-        fd, fresh = os.open(path, OPEN), False
+        fd = os.open(path, OPEN)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        fd, fresh = os.open(path, OPEN | os.O_CREAT, 0o600), True
+        fd = os.open(path, OPEN | os.O_CREAT, 0o600)
     there = os.fstat(fd)
     if not stat.S_ISREG(there.st_mode) and not os.path.samestat(there, os.stat(os.devnull)):
         os.close(fd)
         raise OSError(errno.EINVAL, "it is no file")
-    return fd, fresh
+    return fd

@@ -16,7 +16,7 @@ from guardian.values import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
 BOUND = 1 << 20  # bytes of one log that are read at once, and of a line that has no end
 
@@ -47,14 +47,14 @@ def tail(
 
 
 def _last(
-    logs: list[Iterator[LogLine]], lines: int | None, since: float | None, grep: re.Pattern[str] | None
+    logs: list[Generator[LogLine]], lines: int | None, since: float | None, grep: re.Pattern[str] | None
 ) -> list[LogLine]:
     merged: Iterator[LogLine] = heapq.merge(*reversed(logs), key=lambda line: -line.at)
     if since is not None:
         merged = takewhile(lambda line: line.at >= since, merged)
     found = list(islice(_matching(merged, grep), lines))
     for log in logs:
-        log.close()  # type: ignore[attr-defined]  # a generator, and its file
+        log.close()
     return found[::-1]
 
 
@@ -62,13 +62,13 @@ def _matching(lines: Iterable[LogLine], grep: re.Pattern[str] | None) -> Iterato
     return (line for line in lines if grep is None or grep.search(line.text))
 
 
-def _all_backwards(source: Source) -> Iterator[LogLine]:
+def _all_backwards(source: Source) -> Generator[LogLine]:
     file = newest(source)
     if file is not None:
         yield from _backwards(file, file.size)
 
 
-def _backwards(file: LogFile, end: int) -> Iterator[LogLine]:
+def _backwards(file: LogFile, end: int) -> Generator[LogLine]:
     """Return the lines of a log, the newest first, from `end` of this file, which is closed."""
     following: LogFile | None = file
     while following is not None:
@@ -135,7 +135,7 @@ class _Stream:
         self._place = Place(source)
         self._offset = _end_of_lines(self._place.file) if self._place.file is not None else 0
 
-    def before(self) -> Iterator[LogLine]:
+    def before(self) -> Generator[LogLine]:
         """Return the lines that were there at the beginning, the newest first."""
         if self._place.file is not None:
             yield from _backwards(self._place.file.again(), self._offset)

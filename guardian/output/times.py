@@ -49,9 +49,9 @@ def forget(folder: str, living: Iterable[int]) -> None:
 class Times:
     """Writes the times of one log file. What cannot be written is left out: lines get the time before."""
 
-    def __init__(self, folder: str, inode: int, *, fresh: bool) -> None:
+    def __init__(self, folder: str, inode: int) -> None:
         self._fd, self._count, self._last = -1, 0, (-1, 0.0)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_TRUNC if fresh else 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
             self._fd = os.open(times_path(folder, inode), flags, 0o600)
@@ -79,9 +79,9 @@ class Times:
             self._count, self._last = index + 1, (offset, at)
 
     def cut(self, size: int) -> None:
-        """Forget what was recorded past `size`: the log was cut there."""
+        """Forget what was recorded from `size` on: the log was cut there, or is new under an old inode."""
         try:
-            while self._count and self._last[0] > size:
+            while self._count and self._last[0] >= size:
                 self._count -= 1
                 self._recall()
             os.ftruncate(self._fd, self._count * SIZE)

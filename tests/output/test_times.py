@@ -34,7 +34,7 @@ def test_each_offset_has_the_time_of_its_chunk(
     """Whatever is asked in whatever order: the time of the last chunk at or before it, within 10 ms."""
     outlet = Outlet()
     try:
-        times, offset, now, chunks = Times(outlet.times, 7, fresh=True), 0, 1000.0, []
+        times, offset, now, chunks = Times(outlet.times, 7), 0, 1000.0, []
         for size, later in steps:
             now += later
             times.note(offset, now)
@@ -55,7 +55,7 @@ def test_times_written_later_are_seen(tmp_path: Path) -> None:
     """A reader that has the times open sees records that are added, and a log's first one."""
     stamps = Stamps(str(tmp_path), 7, otherwise=5.0)
     assert stamps.at(0, 1) == 5.0
-    times = Times(str(tmp_path), 7, fresh=True)
+    times = Times(str(tmp_path), 7)
     times.note(10, 100.0)
     assert stamps.at(3, 10) == 100.0  # the nearest later one
     times.note(20, 200.0)
@@ -66,16 +66,29 @@ def test_times_written_later_are_seen(tmp_path: Path) -> None:
 
 def test_half_a_record_is_written_over(tmp_path: Path) -> None:
     """A record that a full disk or SIGKILL cut in two is none, and the next one takes its place (P7)."""
-    times = Times(str(tmp_path), 7, fresh=True)
+    times = Times(str(tmp_path), 7)
     times.note(0, 100.0)
     times.note(10, 200.0)
     times.close()
     os.truncate(times_path(str(tmp_path), 7), 2 * SIZE - 3)
-    times = Times(str(tmp_path), 7, fresh=False)
+    times = Times(str(tmp_path), 7)
     times.note(20, 300.0)
     times.close()
     stamps = Stamps(str(tmp_path), 7, otherwise=0.0)
     assert [stamps.at(n, 30) for n in (5, 15, 25)] == [100.0, 100.0, 300.0]
+    stamps.close()
+
+
+def test_repeated_tries_leave_one_record(tmp_path: Path) -> None:
+    """While the log cannot be written its times do not grow; the last try's time counts."""
+    times = Times(str(tmp_path), 7)
+    times.note(0, 100.0)
+    for seconds in range(100):
+        times.note(10, 200.0 + seconds)
+    assert times.size == 3 * SIZE  # these two, and the next one
+    stamps = Stamps(str(tmp_path), 7, otherwise=0.0)
+    assert [stamps.at(n, 20) for n in (0, 10)] == [100.0, 299.0]
+    times.close()
     stamps.close()
 
 
@@ -106,14 +119,16 @@ def test_times_go_with_their_files(outlet: Outlet) -> None:
 
 def test_new_file_does_not_inherit_times(tmp_path: Path) -> None:
     """An inode is used again: what an older file of that number had is not taken for the new one's."""
-    times = Times(str(tmp_path), 7, fresh=True)
+    times = Times(str(tmp_path), 7)
     times.note(0, 100.0)
     times.close()
-    times = Times(str(tmp_path), 7, fresh=True)
-    times.note(0, 500.0)
+    times = Times(str(tmp_path), 7)
+    times.cut(0)
+    times.note(0, 100.001)
+    times.note(1, 500.0)
     times.close()
     stamps = Stamps(str(tmp_path), 7, otherwise=0.0)
-    assert stamps.at(0, 10) == 500.0
+    assert [stamps.at(n, 10) for n in (0, 1)] == [100.001, 500.0]
     stamps.close()
 
 
