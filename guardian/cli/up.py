@@ -26,7 +26,7 @@ def bring_up(*, detach: bool) -> int:
     project = project_here()
     started = ensure(project)
     with connect(project) as daemon:
-        done = daemon.ask("configure", specs=[plain(spec) for spec in specs], start=True)
+        done = daemon.ask("configure", specs=[plain(spec) for spec in specs], monitor=with_monitor())
         if detach:
             verb = "started" if started else "runs already"
             print(f"daemon {verb}, pid {daemon.welcome['pid']}, log {project.log}")
@@ -43,6 +43,11 @@ def configured_services() -> tuple[ServiceSpec, ...]:
         where = settings.sources[-1] if settings.sources else "guardian.toml"
         raise ConfigError("there are no services; write [services.NAME] with a command", file=where)
     return settings.services
+
+
+def with_monitor() -> bool:
+    """Whether the daemon keeps a monitor running: [monitor] autostart."""
+    return load_settings().monitor.autostart
 
 
 def stay(project: Project) -> int:
@@ -85,7 +90,11 @@ def read_again(*, dry_run: bool) -> int:
     specs = load_settings().services
     with connect(project_here()) as daemon:
         done = daemon.ask(
-            "configure", specs=[plain(spec) for spec in specs], start=not dry_run, dry_run=dry_run
+            "configure",
+            specs=[plain(spec) for spec in specs],
+            start=not dry_run,
+            dry_run=dry_run,
+            monitor=with_monitor(),
         )
     print(done["text"])
     return 0

@@ -15,6 +15,7 @@ from guardian.daemon.outputs import Outputs
 from guardian.daemon.receipts import Registrar
 from guardian.daemon.scales import Scales
 from guardian.daemon.senses import Senses
+from guardian.daemon.sentry import Sentry
 from guardian.daemon.surroundings import launch_of
 from guardian.daemon.trees import Trees
 from guardian.errors import GuardianError
@@ -74,6 +75,7 @@ class Brain:
         )
         self.outputs.wanted = lambda name: self.bus.wants("output", name)
         self.bus.changed = self.outputs.choose_listeners
+        self.sentry = Sentry(project, complain=log.warning)
         self._happened: list[Event] = []
         self._due: asyncio.TimerHandle | None = None
         self._decided: list[asyncio.Future[None]] = []
@@ -84,7 +86,8 @@ class Brain:
 
     async def wake(self) -> None:
         """Take over what there is: the configuration, lives and trees of the last brain."""
-        self.configured, self.added = self.store.load_roster()
+        self.configured, self.added, monitor = self.store.load_roster()
+        self.sentry.post(wanted=monitor)
         self.roster = order.roster((*self.configured, *self.added))
         self.senses.follow(self.roster)
         self._loop.add_reader(self._line.fileno(), self._hear_keeper)
@@ -254,11 +257,19 @@ class Brain:
         """Return these services as one roster; ConfigError when something is wrong with them."""
         return order.roster((*configured, *added))
 
-    def configure(self, configured: tuple[ServiceSpec, ...], added: tuple[ServiceSpec, ...]) -> None:
+    def configure(
+        self,
+        configured: tuple[ServiceSpec, ...],
+        added: tuple[ServiceSpec, ...],
+        *,
+        monitor: bool | None = None,
+    ) -> None:
         """Take other services for the ones there are; ConfigError, and nothing has changed."""
+        wanted = self.sentry.wanted if monitor is None else monitor
         self.roster = self.roster_of(configured, added)
         self.configured, self.added = configured, added
-        self.store.save_roster(configured, added)
+        self.store.save_roster(configured, added, monitor=wanted)
+        self.sentry.post(wanted=wanted)
         self.senses.follow(self.roster)
 
 

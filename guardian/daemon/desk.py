@@ -126,7 +126,7 @@ class Desk:
         changes = reload.changes(brain.memory, roster)
         if request.dry_run:
             return {"text": reload.render(changes), "changes": [str(each) for each in changes]}
-        brain.configure(specs, self._still_added(specs))
+        brain.configure(specs, self._still_added(specs), monitor=request.monitor)
         asks = list(reload.requests(changes))
         if request.start:
             idle = [spec.name for spec in specs if spec.autostart and self._is_idle(spec.name)]
@@ -204,6 +204,7 @@ class Desk:
             await self._all_gone(everybody, FORCED)
         left = _left(brain, everybody)
         phase(5, f"; still running: {', '.join(left)}" if left else "")
+        brain.sentry.dismiss()
         self.done.set_result(1 if left else 0)
         return {"left": left}
 

@@ -11,59 +11,18 @@ the mark.
 from __future__ import annotations
 
 import os
-import random
-import resource
 
 from guardian.contain import descent
 from guardian.contain.cgroup import Cgroup
 from guardian.contain.subreaper import Subreaper
-from guardian.keep.launch import MARK
-from guardian.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import NoReturn
 
+    from guardian.contain.mark import Mark
     from guardian.procs.model import Proc, ProcId
-
-HIGHEST = 1 << 62  # microseconds; as a limit of real-time scheduling it limits nothing
-ROOM = (
-    1 << 20,
-    1 << 10,
-    1,
-)  # numbers that a mark keeps for those within it, by how deep guardians are nested
-
-
-class Mark(Value):
-    """The numbers of one service's tree: its own, and those below it for a guardian within the tree."""
-
-    number: int
-    room: int
-
-    def owns(self, pid: int) -> bool:
-        """Whether that process carries one of them; not when it is gone, or may not be looked at."""
-        if not self.number or MARK < 0:
-            return False
-        try:
-            _, hard = resource.prlimit(pid, MARK)
-        except (OSError, ValueError):
-            return False
-        return self.number - self.room < hard <= self.number
-
-
-def new_mark(taken: Iterable[Mark]) -> Mark:
-    """Return a mark that nobody has: below our own, where we are inside another guardian's service."""
-    if MARK < 0:
-        return Mark(0, 1)
-    _, hard = resource.getrlimit(MARK)
-    highest = HIGHEST if hard == resource.RLIM_INFINITY else hard
-    room = next((room for room in ROOM if (highest % (room * 1024)) == 0), 1)
-    used = {mark.number for mark in taken}
-    while True:
-        number = highest - random.randrange(1, 1 << 40 if highest == HIGHEST else 1024) * room
-        if number not in used:
-            return Mark(number, room)
 
 
 class Family:

@@ -51,6 +51,7 @@ class Configure(Request, tag="configure"):
 
     specs: list[Any]
     start: bool = True  # start what is new, and what has autostart
+    monitor: bool = False  # keep a monitor running
     dry_run: bool = False
 
 

@@ -69,17 +69,25 @@ class Server:
         self._handler, self._project = handler, project
         self._server: asyncio.Server | None = None
         self._clients: set[Client] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self, listening: socket.socket) -> None:
         """Serve connections of this socket from now on."""
         self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=LONGEST)
 
-    def close(self) -> None:
-        """Take no more connections; those that are open end with the process."""
+    async def close(self) -> None:
+        """Take no more connections, and hang up on those that there are."""
         if self._server is not None:
             self._server.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "a connection is served by a task"
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         client = Client(writer)
         trouble = self._unwelcome(writer.get_extra_info("socket"))
         self._clients.add(client)
@@ -90,6 +98,8 @@ class Server:
                 await self._converse(client, reader)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client has gone
+        except asyncio.CancelledError:
+            pass  # everything ends; nobody waits for this task but `close`
         finally:
             self._clients.discard(client)
             for task in client.tasks:

@@ -53,7 +53,7 @@ async def _live(project: Project, line: Line, log: logging.Logger, *, lock: int,
     await server.start(socket.socket(fileno=os.dup(listening)))
     log.info("the daemon runs, pid %d, for %s", os.getpid(), project.root)
     code = await desk.done
-    server.close()
+    await server.close()
     os.unlink(project.socket)
     await brain.close()
     await asyncio.sleep(0)

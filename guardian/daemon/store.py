@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 
-from guardian.daemon.kin import Mark
+from guardian.contain.mark import Mark
 from guardian.errors import GuardianError
 from guardian.procs.model import ProcId
 from guardian.services import saving
@@ -136,18 +136,21 @@ class Store:
 
     # the roster
 
-    def save_roster(self, configured: Iterable[ServiceSpec], added: Iterable[ServiceSpec]) -> None:
-        """Write the services down that there are."""
+    def save_roster(
+        self, configured: Iterable[ServiceSpec], added: Iterable[ServiceSpec], *, monitor: bool
+    ) -> None:
+        """Write the services down that there are, and whether a monitor is wanted."""
         content = {
             "configured": [saving.plain(spec) for spec in configured],
             "added": [saving.plain(spec) for spec in added],
+            "monitor": monitor,
         }
         write(self._project.roster, content)
 
-    def load_roster(self) -> tuple[tuple[ServiceSpec, ...], tuple[ServiceSpec, ...]]:
-        """Return the services that are configured, and those that were added by hand."""
-        found = read(self._project.roster) or {"configured": [], "added": []}
-        return saving.specs(found["configured"]), saving.specs(found["added"])
+    def load_roster(self) -> tuple[tuple[ServiceSpec, ...], tuple[ServiceSpec, ...], bool]:
+        """Return the services that are configured, those that were added, and whether a monitor is wanted."""
+        found = read(self._project.roster) or {"configured": [], "added": [], "monitor": False}
+        return saving.specs(found["configured"]), saving.specs(found["added"]), bool(found.get("monitor"))
 
     def _files(self, folder: str) -> Iterator[str]:
         for name in sorted(os.listdir(self._project.below(folder))):

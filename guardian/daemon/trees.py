@@ -8,8 +8,9 @@ import signal
 import time
 
 from guardian.actions import Kind, Reason
+from guardian.contain import mark
 from guardian.contain.cgroup import CannotCreate, Cgroup
-from guardian.daemon.kin import Family, Kin, new_mark
+from guardian.daemon.kin import Family, Kin
 from guardian.daemon.store import TreeRecord
 from guardian.daemon.surroundings import CannotLaunch
 from guardian.errors import GuardianError
@@ -91,14 +92,14 @@ class Trees:
         self._ask_keeper({"launch": launch.asdict()})
 
     def _record(self, name: str, generation: int) -> TreeRecord:
-        mark = new_mark(tree.record.mark for tree in self.by_id.values())
+        number = mark.fresh(tree.record.mark for tree in self.by_id.values())
         try:
             cgroup = Cgroup.create(f"{name}-{generation}")
             os.close(cgroup._handle)
             folder = cgroup.folder
         except CannotCreate:
             folder = ""
-        return TreeRecord(name, generation, mark, folder, self._store.boot)
+        return TreeRecord(name, generation, number, folder, self._store.boot)
 
     def _tree(self, record: TreeRecord) -> Tree:
         kin = Kin(self.family, record.mark, cgroup=record.cgroup)

@@ -85,6 +85,7 @@ def see(world: World, charter: Charter, memory: Mapping[ProcId, Watch]) -> Sight
         found = {pid: rule for pid, rule in found.items() if rule.name == charter.only}
     snapshot = world.table.closer(snapshot, Wants(owner=frozenset(found)))
     matched = {pid: rule for pid, rule in found.items() if _ours(world, snapshot, pid, rule)}
+    matched = {pid: rule for pid, rule in matched.items() if not world.is_kept(pid)}
     safe = spared(snapshot, world.me, charter.protected)
     trees = launches(snapshot, matched, safe)
     watches = {tree.id: watch(memory.get(tree.id), tree, snapshot) for tree in trees}

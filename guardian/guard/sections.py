@@ -13,3 +13,4 @@ class MonitorSection(Value):
     """[monitor]: how often the monitor looks."""
 
     interval: Duration = 10.0  # never later than this; sooner when headroom shrinks
+    autostart: bool = True  # `guardian up` keeps one running beside the services

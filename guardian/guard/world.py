@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from guardian.contain import mark
 from guardian.effects.perform import dry, performer
 from guardian.kill.spare import Self
 from guardian.procs.machine import look_at_machine
@@ -31,6 +32,7 @@ class World:
         machine: Callable[[], Machine] = look_at_machine,
         wall: Callable[[], float] = time.time,
         user_name: Callable[[int], str] = str,
+        is_kept: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self.table = table
         self.perform = perform
@@ -38,6 +40,7 @@ class World:
         self.machine = machine
         self.wall = wall  # seconds since the epoch, for records only: nothing is decided by it
         self.user_name = user_name
+        self.is_kept = is_kept  # whether a pid belongs to a service, which has limits of its own
 
 
 def user_name(uid: int) -> str:
@@ -59,4 +62,5 @@ def system_world(*, guardians: frozenset[int] = frozenset(), touch: bool = True)
         perform=performer(table.identify) if touch else dry,
         me=me,
         user_name=user_name,
+        is_kept=mark.is_kept,
     )

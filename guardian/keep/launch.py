@@ -1,18 +1,11 @@
-"""What is to be launched, and the child's way from fork to exec.
-
-Every process of a service carries its *mark*: a value of its own as hard limit of RLIMIT_RTTIME
-(getrlimit(2)), which bounds microseconds of uninterrupted real-time scheduling; a value of 10^18
-bounds nothing. Limits are inherited through fork and exec, and neither a session of its own, nor
-the loss of its parent, nor a cleared environment takes them away (tried: setsid, double fork,
-execve with an empty environment). Without rights a process can lower its mark, which nobody does
-by accident, and never raise it to another service's.
-"""
+"""What is to be launched, and the child's way from fork to exec."""
 
 from __future__ import annotations
 
 import os
 import resource
 
+from guardian.contain import mark
 from guardian.contain.rawsignal import signal
 from guardian.run.command import execute
 from guardian.values import Value
@@ -22,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
 
-MARK = resource.RLIMIT_RTTIME if hasattr(resource, "RLIMIT_RTTIME") else -1  # Linux only
 ALL = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
 STEPS = ("output", "cgroup", "limits", "user", "cwd", "exec")  # in the child; a failure names its step
 
@@ -42,7 +34,7 @@ class Launch(Value):
     gid: int = -1
     groups: tuple[int, ...] = ()
     cgroup: str = ""  # the folder of a cgroup v2; empty: none
-    mark: int = 0  # 0: none
+    mark: int = 0  # the number of contain.mark; 0: none
 
 
 class Failure(Exception):
@@ -110,8 +102,8 @@ def _limit(launch: Launch) -> None:
         os.umask(launch.umask)
     for name, value in launch.rlimits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
-    if launch.mark and MARK >= 0:
-        resource.setrlimit(MARK, (launch.mark, launch.mark))
+    if launch.mark:
+        resource.setrlimit(mark.LIMIT, (launch.mark, launch.mark))
 
 
 def _change_user(launch: Launch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from guardian.contain.mark import is_kept
 from guardian.policy.launch import launches, matching
 from guardian.procs import tree
 from guardian.procs.model import Wants
@@ -24,7 +25,7 @@ def strangers_of(rule: Rule) -> Callable[[tuple[Place, ...]], tuple[ProcId, ...]
     def see(places: tuple[Place, ...]) -> tuple[ProcId, ...]:
         table = system_table()
         snapshot = table.take()
-        matched = matching(snapshot, (rule,))
+        matched = {pid: rule for pid, rule in matching(snapshot, (rule,)).items() if not is_kept(pid)}
         snapshot = table.closer(snapshot, Wants(owner=frozenset(matched)))
         spared = _known(snapshot, (place.who for place in places))
         found = launches(snapshot, matched, spared)
