@@ -302,7 +302,7 @@ WRONG = {
     "a size of pm2": (
         "ecosystem.config.json",
         {"apps": [{"script": "x", "max_memory_restart": "lots"}]},
-        ": apps[0].max_memory_restart: found 'lots', expected a number, 0 or more",
+        ": apps[0].max_memory_restart: found 'lots', expected bytes, or a size such as 200M",
     ),
     "too many": (
         "ecosystem.config.json",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from guardian.config.importers.source import Source
 
 COMMENTS = ("_", "$", "//")  # how keys begin that hold a comment, or the name of a schema
+_MOST_LISTED = 12
 
 
 class Field(Value):
@@ -133,4 +134,11 @@ def refuse_unknown(source: Source, at: str, body: Mapping[str, object], known: M
         if name.startswith(COMMENTS):
             source.note(below(at, name), "is taken for a comment; left out")
         elif name not in known:
-            raise source.fault(below(at, name), words.unknown(name, known))
+            raise source.fault(below(at, name), unknown(name, known))
+
+
+def unknown(name: str, known: Mapping[str, object]) -> str:
+    """Say that a key is not known; the known ones are listed where they are few."""
+    if len(known) > _MOST_LISTED:
+        return f"is not known{words.did_you_mean(name, known) or ' to this format'}"
+    return words.unknown(name, known)

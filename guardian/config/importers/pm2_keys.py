@@ -40,10 +40,12 @@ def _is_number(found: str) -> bool:
     return re.fullmatch(r"\d{1,12}", found) is not None
 
 
-def _size(found: object) -> int:
+def size(found: object) -> int:
     """Read bytes, or a text such as "200M"."""
     if isinstance(found, str) and re.fullmatch(r"\d{1,15}[GMK]?B?", found, re.IGNORECASE):
         return units.parse_size(found)
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise expected(found, "bytes, or a size such as 200M")
     return int(fields.number(found))
 
 
@@ -75,7 +77,7 @@ APP = {
     "max_restarts": Field("max_restarts", fields.whole),
     "min_uptime": Field("stable_after", duration),
     "restart_delay": Field("restart_delay", duration),
-    "max_memory_restart": Field("max_memory", _size),
+    "max_memory_restart": Field("max_memory", size),
     "kill_timeout": Field("stop_timeout", duration),
     "watch_delay": Field("watch_debounce", duration),
 }

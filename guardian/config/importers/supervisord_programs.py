@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from guardian import units
 from guardian.config import words
 from guardian.config.importers import fields
-from guardian.config.importers.fields import Field, convert, expected
+from guardian.config.importers.fields import Field, convert, expected, unknown
 from guardian.config.importers.ini import pairs
 from guardian.config.importers.services import plain_name
 from guardian.services.faults import is_signal
@@ -134,7 +134,7 @@ def processes(section: Section, shared: Table, groups: list[str]) -> Iterator[tu
     known = {**PROGRAM, **UNSAID, **dict.fromkeys(CONSIDERED)}
     for key in section.keys:
         if key not in known:
-            raise section.source.fault(section.at(key), words.unknown(key, known))
+            raise section.source.fault(section.at(key), unknown(key, known))
     if "command" not in section.keys:
         raise section.source.fault(f"[{section.name}]", "says no command")
     program = section.name.partition(":")[2].strip()
