@@ -303,6 +303,13 @@ def refusal(path: Path, target: Path) -> str:
     return ""
 
 
+def own_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return one folder for all examples, above which no other test stands."""
+    folder = factory.getbasetemp() / "imported-or-refused"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def right_or_refused(folder: Path, name: str, text: str) -> None:
     """Import and write a file: its services are right and in force, or one line says why not."""
     path, target = folder / name, folder / "guardian.toml"
@@ -325,7 +332,7 @@ def test_any_json_is_imported_or_refused(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[str, object]
 ) -> None:
     """Whatever JSON a file holds, there is no traceback and never a wrong guardian.toml (P10)."""
-    right_or_refused(tmp_path_factory.getbasetemp(), file[0], json.dumps(file[1]))
+    right_or_refused(own_folder(tmp_path_factory), file[0], json.dumps(file[1]))
 
 
 VALUES = {
@@ -367,6 +374,4 @@ def test_any_text_is_imported_or_refused(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[str, list[str]]
 ) -> None:
     """Whatever a Procfile or an ini says, there is no traceback, never a wrong guardian.toml (P10)."""
-    folder = tmp_path_factory.getbasetemp() / "lines"
-    folder.mkdir(exist_ok=True)
-    right_or_refused(folder, file[0], "\n".join(file[1]))
+    right_or_refused(own_folder(tmp_path_factory), file[0], "\n".join(file[1]))
