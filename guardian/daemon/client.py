@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1  # as in protocol.py, which costs msgspec; a test compares them
 PART = 1 << 16
+ENDED = "the daemon has ended while it was asked; how things stand tells: guardian ps list"
 
 
 class NoDaemon(GuardianError):
@@ -46,6 +47,11 @@ class Connection:
         """Return the descriptor that can be read when something came."""
         return self._end.fileno()
 
+    @property
+    def ready(self) -> bool:
+        """Whether a whole message has come already, so that nobody has to wait for it."""
+        return b"\n" in self._rest
+
     def ask(self, verb: str, **fields: object) -> Any:
         """Ask, and return the result; Refused when the daemon says no."""
         for kind, content in self.follow(verb, **fields):
@@ -57,7 +63,10 @@ class Connection:
         """Ask, and yield ("event", …) for what comes meanwhile, ("result", …) at the end."""
         self._last += 1
         number = self._last
-        self._end.sendall(json.dumps({"verb": verb, "id": number, **fields}).encode("ascii") + b"\n")
+        try:
+            self._end.sendall(json.dumps({"verb": verb, "id": number, **fields}).encode("ascii") + b"\n")
+        except (BrokenPipeError, ConnectionResetError):
+            raise NoDaemon(ENDED) from None
         while True:
             message = self._receive()
             if message.get("id") not in (number, 0):
@@ -71,11 +80,12 @@ class Connection:
 
     def _receive(self) -> dict[str, Any]:
         while b"\n" not in self._rest:
-            part = self._end.recv(PART)
+            try:
+                part = self._end.recv(PART)
+            except ConnectionResetError:
+                part = b""
             if not part:
-                raise NoDaemon(
-                    "the daemon has ended while it was asked; how things stand tells: guardian ps list"
-                )
+                raise NoDaemon(ENDED)
             self._rest += part
         line, _, self._rest = self._rest.partition(b"\n")
         message: dict[str, Any] = json.loads(line)
@@ -115,6 +125,7 @@ def connect(project: Project) -> Connection:
     made = Connection(end)
     try:
         made.welcome = made.ask("hello", protocol=PROTOCOL, version=__version__)
-    except (BrokenPipeError, ConnectionResetError):
+    except NoDaemon:
+        made.close()
         raise NoDaemon(f"the daemon of {project.root} hung up; try again") from None
     return made

@@ -7,11 +7,14 @@ import time
 
 from guardian.daemon import protocol
 from guardian.daemon.lives import standings
-from guardian.errors import GuardianError, UsageError
+from guardian.daemon.trees import number_of
+from guardian.errors import GuardianError, SeeError, UsageError
+from guardian.procs.printable import printable
 from guardian.services import names, reload, saving
 from guardian.services.events import Ask, Wish
 from guardian.services.life import State, Wanted
 from guardian.services.mind import satisfied
+from guardian.units import exact_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from guardian.daemon.brain import Brain
+    from guardian.daemon.bus import Record
     from guardian.daemon.server import Client
     from guardian.services.living import Life
     from guardian.services.spec import ServiceSpec
@@ -31,6 +35,12 @@ PHASES = (
     "cleans up",
 )
 FORCED = 15.0  # seconds after SIGKILL before whoever is left is named and left
+
+
+class Unreached(GuardianError):
+    """Services did not come to where they were wanted."""
+
+    exit_code = 1
 
 
 class Desk:
@@ -58,7 +68,22 @@ class Desk:
             if request.words
             else [name for name in brain.memory.services if name not in brain.roster.specs]
         )
-        return standings(brain, [*chosen, *gone])
+        told = standings(brain, [*chosen, *gone])
+        if request.stats:
+            for record in told:
+                record["usage"] = self._usage(f"{record['name']}:{record['generation']}")
+                await asyncio.sleep(0)  # a look takes its time, and nobody has to wait for a hundred of them
+        return told
+
+    def _usage(self, key: str) -> dict[str, object] | None:
+        """Return what a tree uses; None when there is none, or it cannot be seen."""
+        tree = self._brain.trees.by_id.get(key)
+        if tree is None:
+            return None
+        try:
+            return self._brain.scales.weigh(tree).asdict()
+        except SeeError:
+            return None
 
     def _chosen(self, words: Iterable[str]) -> list[str]:
         return list(names.select(self._brain.roster.book, words))
@@ -81,37 +106,71 @@ class Desk:
 
     # asking
 
-    async def do(self, _: Client, request: protocol.Do) -> object:
-        """Do what is wished with services."""
+    async def do(self, client: Client, request: protocol.Do) -> object:
+        """Do what is wished with services; while it waits, events tell for what."""
         try:
             wish = Wish(request.wish)
         except ValueError:
             raise UsageError(
                 f"wish: found {request.wish!r}, expected {', '.join(w.value for w in Wish)}"
             ) from None
+        if wish is Wish.SIGNAL:
+            _know_signal(request.signal)
         chosen = self._chosen(request.words)
         await self._brain.settle(Ask(wish, tuple(chosen), request.note, request.signal))
         if request.wait and wish is not Wish.SIGNAL:
-            await self._until(chosen, ENDS[wish], request.timeout)
+
+            def tell(waiting: list[str]) -> None:
+                client.event(request.id, {"topic": "waiting", "for": [self._complaint(n) for n in waiting]})
+
+            await self._until(chosen, ENDS[wish], request.timeout, tell=tell)
         return standings(self._brain, chosen)
 
-    async def _until(self, chosen: list[str], end: Callable[[Life], bool | None], timeout: float) -> None:
-        """Wait until every one of these has come to an end, or one of them cannot."""
+    async def _until(
+        self,
+        chosen: list[str],
+        end: Callable[[Life], bool | None],
+        timeout: float,
+        *,
+        tell: Callable[[list[str]], None] = lambda _: None,
+    ) -> None:
+        """Wait until every one of these has come to an end, or one of them cannot: Unreached says why."""
+        stuck: dict[str, str] = {}
+
+        def hear(record: Record) -> None:
+            stuck[str(record["service"])] = f"{record['service']}: {record['why']}"
+
+        self._brain.bus.listen(hear, topics=frozenset({"stuck"}), services=frozenset(chosen))
+        try:
+            await self._until_or_stuck(chosen, end, timeout, stuck, tell)
+        finally:
+            self._brain.bus.leave(hear)
+
+    async def _until_or_stuck(
+        self,
+        chosen: list[str],
+        end: Callable[[Life], bool | None],
+        timeout: float,
+        stuck: dict[str, str],
+        tell: Callable[[list[str]], None],
+    ) -> None:
         deadline = time.monotonic() + timeout if timeout else None
         while True:
             found = {name: end(self._brain.memory.life(name)) for name in chosen}
-            failed = [name for name, good in found.items() if good is False]
-            if failed:
-                raise GuardianError("; ".join(self._complaint(name) for name in failed))
+            failed = [self._complaint(name) for name, good in found.items() if good is False]
             waiting = [name for name, good in found.items() if good is None]
+            failed += [stuck[name] for name in waiting if name in stuck]
+            if failed:
+                raise Unreached("; ".join(failed))
             if not waiting:
                 return
+            tell(waiting)
             pause = None if deadline is None else deadline - time.monotonic()
             try:
                 await asyncio.wait_for(self._brain.decided(), pause)
             except TimeoutError:
                 told = "; ".join(self._complaint(name) for name in waiting)
-                raise GuardianError(f"not within {timeout:g} s: {told}") from None
+                raise Unreached(f"not within {exact_duration(timeout)}: {told}") from None
 
     def _complaint(self, name: str) -> str:
         life = self._brain.memory.life(name)
@@ -205,7 +264,8 @@ class Desk:
         left = _left(brain, everybody)
         phase(5, f"; still running: {', '.join(left)}" if left else "")
         brain.sentry.dismiss()
-        self.done.set_result(1 if left else 0)
+        if not self.done.done():  # it may be asked twice: the second time in more of a hurry
+            self.done.set_result(1 if left else 0)
         return {"left": left}
 
     async def _all_gone(self, everybody: tuple[str, ...], timeout: float) -> bool:
@@ -214,6 +274,14 @@ class Desk:
         except GuardianError:
             return False
         return True
+
+
+def _know_signal(name: str) -> None:
+    """Raise UsageError unless there is such a signal."""
+    try:
+        number_of(name)
+    except KeyError:
+        raise UsageError(f"there is no signal {printable(name)}") from None
 
 
 def _specs(plains: list[Any]) -> tuple[ServiceSpec, ...]:

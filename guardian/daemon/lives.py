@@ -38,6 +38,7 @@ def standing(brain: Brain, name: str) -> dict[str, object]:
         "generation": life.generation,
         "uptime": round(now - life.started, 3) if life.live and life.started else None,
         "since": round(now - life.since, 3) if life.since else None,
+        "due": round(max(0.0, life.due - now), 3) if life.due is not None else None,
         "restarts": life.history.total,
         "exit": exit_of(life.exit),
         "health": checkup.condition.value if checkup is not None else None,
