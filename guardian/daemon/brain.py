@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from guardian.services.spec import ServiceSpec
 
 
+SOON = 0.05  # seconds until the state is written when nothing presses
+
+
 class Brain:
     """One project's supervision, from adoption to the last service's end."""
 
@@ -74,6 +77,7 @@ class Brain:
             complain=log.warning,
         )
         self.outputs.wanted = lambda name: self.bus.wants("output", name)
+        self.outputs.moved = self._log_grown
         self.bus.changed = self.outputs.choose_listeners
         self.sentry = Sentry(project, complain=log.warning)
         self._happened: list[Event] = []
@@ -81,6 +85,7 @@ class Brain:
         self._decided: list[asyncio.Future[None]] = []
         self._adopted: asyncio.Future[None] = self._loop.create_future()
         self._will_decide = False
+        self._writing: asyncio.TimerHandle | None = None
 
     # the keeper
 
@@ -94,9 +99,9 @@ class Brain:
         await self._adopted
 
     def _adopt(self, have: Iterable[Message]) -> None:
-        self.memory = self.store.load_lives()
+        self.memory, records = self.store.load()
         known = {message["child"]: message for message in have}
-        found = self.trees.adopt(self.store.load_trees(), known)
+        found = self.trees.adopt(records, known)
         for tree in self.trees.by_id.values():
             self._open_output(self.memory.life(tree.record.name).spec)
         self.tell(*found, *self._lost())
@@ -162,21 +167,34 @@ class Brain:
     def _decide(self) -> None:
         self._will_decide = False
         happened, self._happened = self._happened, []
-        before = self.memory
-        decision = decide(self.roster, before, happened, time.monotonic(), chance=random.random())
-        self._save(before, decision.memory)
+        now, chance = time.monotonic(), random.random()
+        decision = decide(self.roster, self.memory, happened, now, chance=chance)
         self.memory = decision.memory
+        self.store.note_lives(decision.memory)
         for action in decision.actions:
             DOING[type(action)](self, action)
+        self._write_down(now=any(isinstance(action, effects.Spawn) for action in decision.actions))
+        self.trees.launch()
         self._wake_at(decision.due)
         decided, self._decided = self._decided, []
         for future in decided:
             if not future.done():
                 future.set_result(None)
 
-    def _save(self, before: Memory, after: Memory) -> None:
+    def _write_down(self, *, now: bool) -> None:
+        """Write the state: before something is started or answered, otherwise soon."""
+        if self._decided or now:
+            self.write_down()
+        elif self.store.dirty and self._writing is None:
+            self._writing = self._loop.call_later(SOON, self.write_down)
+
+    def write_down(self) -> None:
+        """Write what the next daemon has to know."""
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
         try:
-            self.store.save_lives(before, after)
+            self.store.flush()
         except GuardianError as error:
             self.log.error("%s; a daemon that is killed now would not be followed correctly", error)
 
@@ -238,6 +256,11 @@ class Brain:
             text = [line.decode("utf-8", "backslashreplace") for line in lines]
             self.bus.publish({"topic": "output", "service": name, "stream": stream, "lines": text})
 
+    def _log_grown(self, name: str) -> None:
+        """Wake up those who follow the log of a service."""
+        if self.bus.wants("written", name):
+            self.bus.publish({"topic": "written", "service": name})
+
     def say_bye(self, code: int) -> None:
         """Let the keeper end too."""
         self._line.send({"bye": code})
@@ -245,6 +268,7 @@ class Brain:
     async def close(self) -> None:
         """Let go of everything that is open; nothing of the services runs any more."""
         await self.senses.close()
+        self.write_down()
         if self._due is not None:
             self._due.cancel()
         self._loop.remove_reader(self._line.fileno())

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     Record = Mapping[str, object]  # "topic" is always there; "service" where it is about one
     Listener = Callable[[Record], None]
 
+LOUD = frozenset({"output", "written"})  # topics that only those hear who name them
+
 
 class Bus:
     """Who listens to which topics of which services."""
@@ -24,7 +26,7 @@ class Bus:
         topics: frozenset[str] = frozenset(),
         services: frozenset[str] = frozenset(),
     ) -> None:
-        """Call `listener` from now on; no topics: all but output, no services: all."""
+        """Call `listener` from now on; no topics: all but the loud ones, no services: all."""
         self._listeners[listener] = (topics, services)
         self.changed()
 
@@ -47,5 +49,5 @@ class Bus:
 
 def _fits(filters: tuple[frozenset[str], frozenset[str]], topic: str, service: str) -> bool:
     topics, services = filters
-    wanted = topic in topics if topics else topic != "output"
+    wanted = topic in topics if topics else topic not in LOUD
     return wanted and (not services or not service or service in services)

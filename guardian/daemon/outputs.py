@@ -54,6 +54,7 @@ class Outputs:
         self._failing: set[str] = set()  # fifos whose log cannot be written now
         self.need: set[str] = set()  # services whose lines are searched
         self.wanted: Callable[[str], bool] = lambda _: False  # whether somebody else wants those of a service
+        self.moved: Callable[[str], None] = lambda _: None  # told whenever a log of a service has grown
         self._loop = asyncio.get_running_loop()
 
     def open(self, spec: ServiceSpec) -> tuple[str, str]:
@@ -97,13 +98,14 @@ class Outputs:
             channel.lines = lambda lines: self._heard(log.service, log.stream, lines.splitlines())
 
     def _move(self, fifo: str) -> None:
-        _, channel = self._channels[fifo]
+        log, channel = self._channels[fifo]
         try:
             channel.move()
         except GuardianError as error:
             self._pause(fifo, error)
             return
         self._failing.discard(fifo)
+        self.moved(log.service)
         if channel.rest:
             self._leave_alone(fifo, channel, channel.rest)
 
@@ -129,7 +131,7 @@ class Outputs:
             if log.service == name:
                 try:
                     while channel.move():
-                        pass
+                        self.moved(name)
                 except GuardianError as error:
                     self._complain(f"{name}: {error}")
 

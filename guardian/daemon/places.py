@@ -18,15 +18,15 @@ from guardian.effects.folders import private_dir, runtime_path
 
 FOLDER = ".guardian"
 SOCKET_LIMIT = 100  # bytes of a socket's path: 107 on Linux, 103 on macOS (unix(7))
-FOLDERS = ("lives", "trees", "fifos", "logs", "times")
+FOLDERS = ("fifos", "logs", "times")
 
 
 class Project:
     """The places of one project."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, folder: str = FOLDER) -> None:
         self.root = os.path.abspath(root)
-        self.folder = os.path.join(self.root, FOLDER)
+        self.folder = os.path.join(self.root, folder)
         self.lock = os.path.join(self.folder, "lock")
         self.log = os.path.join(self.folder, "daemon.log")
         self.roster = os.path.join(self.folder, "roster.json")

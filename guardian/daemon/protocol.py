@@ -36,6 +36,7 @@ class Do(Request, tag="do"):
     note: str = ""
     signal: str = ""
     wait: bool = False
+    spawned: bool = False  # with wait: a start has come to its end as soon as the command runs
     timeout: float = 0.0  # seconds to wait at most; 0: for ever
 
 
@@ -71,7 +72,7 @@ class Remove(Request, tag="remove"):
 class Watch(Request, tag="watch"):
     """Send events from now on, until the connection ends."""
 
-    topics: list[str] = []  # empty: all but output
+    topics: list[str] = []  # empty: all but "output" (lines) and "written" (a log has grown)
     words: list[str] = []  # of these services; empty: of all
 
 
@@ -81,7 +82,13 @@ class Shutdown(Request, tag="shutdown"):
     timeout: float = 0.0  # seconds until everybody is forced; 0: each service's own stop_timeout
 
 
-Any_Request = Hello | Do | List | Configure | Add | Remove | Watch | Shutdown
+class Cancel(Request, tag="cancel"):
+    """Nobody waits for the answer to that request any more; what it asked for goes on. No answer."""
+
+    request: int
+
+
+Any_Request = Hello | Do | List | Configure | Add | Remove | Watch | Shutdown | Cancel
 
 _decoder = msgspec.json.Decoder(Any_Request)
 _encoder = msgspec.json.Encoder()

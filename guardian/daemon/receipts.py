@@ -44,6 +44,7 @@ class Registrar:
             "generation": emit.generation,
             "cause": emit.why.cause.name.lower(),
             "why": str(emit.why),
+            "failed": emit.why.failed,
         }
         at = round(time.time(), 3)
         self._recorder.record("service", at, project=self._project.root, **record)

@@ -117,7 +117,7 @@ class Sentry:
 
     def _remember(self, who: ProcId) -> None:
         try:
-            store.write(self._project.below("monitor"), list(who.astuple()))
+            store.write(self._project.below("monitor"), f"[{who.pid},{who.start}]".encode())
         except GuardianError as error:
             self._complain(str(error))
 

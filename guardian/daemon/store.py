@@ -1,12 +1,16 @@
 """What outlives a daemon, in files that are replaced by rename: no reader sees half of one (rename(2)).
 
-A life has its own file, so that of a hundred services only those are written that changed.
+state.json holds lives and trees. It is written *before* anything is started, so that no tree can be
+unknown to the next daemon, and before a client gets an answer. What only tells of the system, such
+as that a leader runs, may wait for a moment: the next daemon would see it by itself. Each life is
+encoded once for each change, so that of a hundred services the one that changed costs.
 """
 
 from __future__ import annotations
 
-import json
 import os
+
+import msgspec
 
 from guardian.contain.mark import Mark
 from guardian.errors import GuardianError
@@ -18,11 +22,11 @@ from guardian.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from guardian.daemon.places import Project
-    from guardian.services.tending import Service
+    from guardian.services.living import Life
 
 
 class TreeRecord(Value):
@@ -50,13 +54,14 @@ def boot_id() -> str:
         return ""
 
 
-def write(path: str, content: object) -> None:
+def write(path: str, content: bytes) -> None:
     """Replace a file; GuardianError when that is not possible."""
     new = f"{path}.new"
     try:
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(fd, "w", encoding="ascii") as file:
-            json.dump(content, file, separators=(",", ":"))
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with open(fd, "wb", buffering=0) as file:
+            if file.write(content) < len(content):
+                raise OSError(28, "No space left on device")
         os.replace(new, path)
     except OSError as error:
         raise GuardianError(f"cannot write {path}: {error.strerror}; make room there") from None
@@ -65,11 +70,11 @@ def write(path: str, content: object) -> None:
 def read(path: str) -> Any:
     """Return what a file holds; None when there is none, GuardianError when it cannot be read."""
     try:
-        with open(path, encoding="ascii") as file:
-            return json.load(file)
+        with open(path, "rb") as file:
+            return msgspec.json.decode(file.read())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GuardianError(f"cannot read {path}: {error}; remove it to begin anew") from None
 
 
@@ -79,60 +84,82 @@ class Store:
     def __init__(self, project: Project) -> None:
         self._project = project
         self.boot = boot_id()
+        self._forgotten = 0
+        self._lives: dict[str, Life] = {}
+        self._trees: dict[str, TreeRecord] = {}
+        self._encoded: dict[str, bytes] = {}  # by service the life, by the id of a tree its record
+        self._path = project.below("state.json")
+        self.dirty = False
 
     # lives
 
-    def save_lives(self, before: Memory, after: Memory) -> None:
-        """Write what changed in a life; looks and stirs alone are not worth a write."""
-        for name, service in after.services.items():
-            old = before.services.get(name)
-            if old is None or old.life is not service.life:
-                record = {
-                    "boot": self.boot,
-                    **saving.save(Memory({name: service}, forgotten=after.forgotten)),
-                }
-                write(self._life(name), record)
-        for name in before.services.keys() - after.services.keys():
-            _remove(self._life(name))
-
-    def load_lives(self) -> Memory:
-        """Return the memory of the last daemon; of before the last boot only what outlives one."""
-        services: dict[str, Service] = {}
-        forgotten = 0
-        for path in self._files("lives"):
-            found = read(path)
-            memory = saving.load(found)
-            if found.get("boot") != self.boot:
-                memory = saving.rebooted(memory)
-            services |= memory.services
-            forgotten = max(forgotten, memory.forgotten)
-        return Memory(services, forgotten=forgotten)
-
-    def _life(self, name: str) -> str:
-        return self._project.below("lives", f"{name}.json")
+    def note_lives(self, memory: Memory) -> None:
+        """Take in how services stand; looks and stirs alone are not worth a write."""
+        self._forgotten = memory.forgotten
+        for name, service in memory.services.items():
+            if self._lives.get(name) is not service.life:
+                self._lives[name] = service.life
+                self._encoded.pop(name, None)
+                self.dirty = True
+        for name in self._lives.keys() - memory.services.keys():
+            del self._lives[name]
+            self._encoded.pop(name, None)
+            self.dirty = True
 
     # trees
 
-    def save_tree(self, tree: TreeRecord) -> None:
-        """Write a tree down: before it is started, and again when its leader is known."""
-        record = tree.asdict() | {"mark": list(tree.mark.astuple())}
-        record["leader"] = list(tree.leader.astuple()) if tree.leader else None
-        write(self._tree(tree.id), record)
+    def note_tree(self, tree: TreeRecord) -> None:
+        """Take in a tree: before it is started, and again when its leader is known."""
+        self._trees[tree.id] = tree
+        self._encoded.pop(tree.id, None)
+        self.dirty = True
 
     def forget_tree(self, key: str) -> None:
         """It is gone."""
-        _remove(self._tree(key))
+        if self._trees.pop(key, None) is not None:
+            self._encoded.pop(key, None)
+            self.dirty = True
 
-    def load_trees(self) -> list[TreeRecord]:
-        """Return every tree that may run."""
-        found = [_tree_record(read(path)) for path in self._files("trees")]
-        for tree in found:
-            if tree.boot != self.boot:
-                self.forget_tree(tree.id)
-        return [tree for tree in found if tree.boot == self.boot]
+    # the file
 
-    def _tree(self, key: str) -> str:
-        return self._project.below("trees", f"{key}.json")
+    def flush(self) -> None:
+        """Write what has changed; GuardianError when that is not possible."""
+        if not self.dirty:
+            return
+        lives = b",".join(self._pair(name, self._plain_life) for name in self._lives)
+        trees = b",".join(self._pair(key, self._plain_tree) for key in self._trees)
+        head = msgspec.json.encode({"boot": self.boot, "forgotten": self._forgotten})
+        write(self._path, head[:-1] + b',"lives":{' + lives + b'},"trees":{' + trees + b"}}")
+        self.dirty = False
+
+    def _pair(self, key: str, plain: Callable[[str], object]) -> bytes:
+        if key not in self._encoded:
+            self._encoded[key] = msgspec.json.encode(key) + b":" + msgspec.json.encode(plain(key))
+        return self._encoded[key]
+
+    def _plain_life(self, name: str) -> object:
+        return saving.plain(self._lives[name])
+
+    def _plain_tree(self, key: str) -> object:
+        tree = self._trees[key]
+        leader = tree.leader.astuple() if tree.leader else None
+        return tree.asdict() | {"mark": tree.mark.astuple(), "leader": leader}
+
+    def load(self) -> tuple[Memory, list[TreeRecord]]:
+        """Return the memory of the last daemon, and every tree that may run.
+
+        Of before the last boot only what outlives one.
+        """
+        found = read(self._path) or {"boot": self.boot, "forgotten": 0, "lives": {}, "trees": {}}
+        try:
+            memory = saving.memory(found["lives"], forgotten=found["forgotten"])
+            trees = [_tree_record(plain) for plain in found["trees"].values()]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise GuardianError(f"{self._path} is not what guardian wrote ({error}); remove it") from None
+        if found["boot"] != self.boot:
+            return saving.rebooted(memory), []
+        self._trees = {tree.id: tree for tree in trees}
+        return memory, trees
 
     # the roster
 
@@ -145,26 +172,18 @@ class Store:
             "added": [saving.plain(spec) for spec in added],
             "monitor": monitor,
         }
-        write(self._project.roster, content)
+        write(self._project.roster, msgspec.json.encode(content))
 
     def load_roster(self) -> tuple[tuple[ServiceSpec, ...], tuple[ServiceSpec, ...], bool]:
         """Return the services that are configured, those that were added, and whether a monitor is wanted."""
         found = read(self._project.roster) or {"configured": [], "added": [], "monitor": False}
-        return saving.specs(found["configured"]), saving.specs(found["added"]), bool(found.get("monitor"))
+        try:
+            return saving.specs(found["configured"]), saving.specs(found["added"]), bool(found["monitor"])
+        except (KeyError, TypeError, ValueError) as error:
+            text = f"{self._project.roster} is not what guardian wrote ({error}); remove it"
+            raise GuardianError(text) from None
 
-    def _files(self, folder: str) -> Iterator[str]:
-        for name in sorted(os.listdir(self._project.below(folder))):
-            if name.endswith(".json"):
-                yield self._project.below(folder, name)
 
-
-def _tree_record(found: dict[str, Any]) -> TreeRecord:
+def _tree_record(found: Mapping[str, Any]) -> TreeRecord:
     leader = ProcId(*found["leader"]) if found["leader"] else None
-    return TreeRecord(**found | {"mark": Mark(*found["mark"]), "leader": leader})
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+    return TreeRecord(**{**found, "mark": Mark(*found["mark"]), "leader": leader})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+from functools import cache
 
 from guardian.errors import GuardianError
 from guardian.keep.launch import Launch
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from guardian.services.spec import ServiceSpec
 
 # Names of variables of guardian's own that no child may see; a guardian below needs the others.
-SECRETS = ("GUARDIAN_*TOKEN*", "GUARDIAN_*SECRET*", "GUARDIAN_*PASSWORD*", "GUARDIAN_*KEY*")
+SECRETS = (
+    *("GUARDIAN_*TOKEN*", "GUARDIAN_*SECRET*", "GUARDIAN_*PASSWORD*", "GUARDIAN_*KEY*"),
+    "NOTIFY_SOCKET",  # of whoever started guardian
+)
 
 
 class CannotLaunch(GuardianError):
@@ -64,19 +68,24 @@ def folder_of(spec: ServiceSpec, root: str) -> str:
 
 def variables(spec: ServiceSpec, *, root: str, key: str, user: User | None) -> dict[str, str]:
     """Return the environment: what is inherited < the user's own < env_files < env."""
-    inherited = {os.fsdecode(k): os.fsdecode(v) for k, v in environment(key.replace(":", ".")).items()}
-    kept = {name: value for name, value in inherited.items() if _is_passed(spec, name)}
+    kept = {name: value for name, value in _inherited() if _is_kept(spec, name)}
     if user is not None:
         kept |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name, "SHELL": user.shell}
     for file in spec.env_files:
         kept |= read_env_file(os.path.join(root, os.path.expanduser(file)))
-    return kept | dict(spec.env) | {"GUARDIAN_SERVICE": spec.name}
+    own = {"GUARDIAN_SERVICE": spec.name, "GUARDIAN_RUN_ID": key.replace(":", ".")}
+    return kept | dict(spec.env) | own
 
 
-def _is_passed(spec: ServiceSpec, name: str) -> bool:
-    if any(globbed(name, secret) for secret in SECRETS) or name == "NOTIFY_SOCKET":
-        return False
-    return not spec.clean_env or name == "GUARDIAN_RUN_ID" or any(globbed(name, k) for k in spec.keep_env)
+@cache
+def _inherited() -> tuple[tuple[str, str], ...]:
+    """Return the variables that guardian was started with, but for those that no child may see."""
+    found = ((os.fsdecode(name), os.fsdecode(value)) for name, value in environment("").items())
+    return tuple(each for each in found if not any(globbed(each[0], secret) for secret in SECRETS))
+
+
+def _is_kept(spec: ServiceSpec, name: str) -> bool:
+    return not spec.clean_env or any(globbed(name, kept) for kept in spec.keep_env)
 
 
 def read_env_file(path: str) -> dict[str, str]:

@@ -71,6 +71,7 @@ class Trees:
         self._store, self._tell, self._ask_keeper = store, tell, ask_keeper
         self._begun, self._ended, self._over, self._complain = begun, ended, gone, complain
         self._loop = asyncio.get_running_loop()
+        self._to_launch: list[Launch] = []
         self._nudge: asyncio.TimerHandle | None = None
         self._handles: dict[str, int] = {}  # pidfds of leaders that are no children of the keeper
 
@@ -81,7 +82,6 @@ class Trees:
         try:
             record = self._record(action.name, action.generation)
             launch = make(record.id).replace(mark=record.mark.number, cgroup=record.cgroup)
-            self._store.save_tree(record)
         except CannotLaunch as error:
             self._tell(events.SpawnFailed(action.name, action.generation, str(error), final=True))
             return
@@ -89,7 +89,14 @@ class Trees:
             self._tell(events.SpawnFailed(action.name, action.generation, str(error)))
             return
         self.by_id[record.id] = self._tree(record)
-        self._ask_keeper({"launch": launch.asdict()})
+        self._store.note_tree(record)
+        self._to_launch.append(launch)
+
+    def launch(self) -> None:
+        """Let the keeper start what is to be started; its trees are written down by now."""
+        for launch in self._to_launch:
+            self._ask_keeper({"launch": launch.asdict()})
+        self._to_launch.clear()
 
     def _record(self, name: str, generation: int) -> TreeRecord:
         number = mark.fresh(tree.record.mark for tree in self.by_id.values())
@@ -137,14 +144,8 @@ class Trees:
         tree.record = tree.record.replace(leader=who)
         tree.kin.leader = who
         self.family.leaders.add(who.pid)
-        self._save(tree)
+        self._store.note_tree(tree.record)
         self._begun(tree)
-
-    def _save(self, tree: Tree) -> None:
-        try:
-            self._store.save_tree(tree.record)
-        except GuardianError as error:
-            self._complain(str(error))
 
     def _leader_ended(self, tree: Tree, status: int) -> None:
         self._leader_gone(tree)

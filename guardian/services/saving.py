@@ -59,9 +59,20 @@ def rebooted(memory: Memory) -> Memory:
     return Memory(services, forgotten=memory.forgotten)
 
 
-def plain(spec: ServiceSpec) -> object:
-    """Return one service's configuration as plain data."""
-    return _plain(spec)
+def plain(value: Value) -> object:
+    """Return one life, or one service's configuration, as plain data."""
+    return _plain(value)
+
+
+def memory(lives: object, *, forgotten: int) -> Memory:
+    """Return the memory of these lives, by name as `plain` made them; ValueError when one is none."""
+    if not isinstance(lives, Mapping):
+        raise ValueError("the lives of the services are no table")
+    made = {name: _value(life) for name, life in lives.items()}
+    services = {name: Service(life) for name, life in made.items() if isinstance(life, Life)}
+    if len(services) < len(made):
+        raise ValueError("the life of a service is not what guardian wrote")
+    return Memory(services, forgotten=forgotten)
 
 
 def specs(plains: object) -> tuple[ServiceSpec, ...]:
