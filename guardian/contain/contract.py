@@ -26,6 +26,13 @@ if TYPE_CHECKING:
             """Return who has this pid at this moment, on the clock of `members`."""
             ...
 
+        def holds(self, targets: Iterable[ProcId]) -> frozenset[ProcId]:
+            """Return which of these are still in the tree; SeeError when that cannot be told.
+
+            Asked when their handles are open: then a signal goes to the tree, or to nobody.
+            """
+            ...
+
         def empty(self) -> bool:
             """Whether nobody of the tree is left, nor a dead one to reap; by the kernel's word if it can."""
             ...
@@ -45,8 +52,9 @@ if TYPE_CHECKING:
             """Let forks of the members fail from now on, as far as this way can."""
             ...
 
-        def freeze(self, members: Iterable[Proc]) -> frozenset[ProcId]:
-            """Stop the tree at once where the kernel can; return whom of these, others need SIGSTOP."""
+        def at_once(self, members: Iterable[Proc]) -> frozenset[ProcId]:
+            """Return whom of these `kill` would end, with whatever they fork meanwhile: nobody has to be
+            stopped before, to find them all."""
             ...
 
         def kill(self, members: Iterable[Proc]) -> frozenset[ProcId]:

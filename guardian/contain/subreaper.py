@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import NoReturn
 
+    from guardian.contain.descent import Looker
     from guardian.procs.model import Proc, ProcId
 
 
@@ -24,6 +25,7 @@ class Subreaper:
     """Owns everybody below this process."""
 
     name = "subreaper"
+    _looker: Looker | None = None  # made when first needed
 
     def own(self) -> None:
         """Become the subreaper; GuardianError where the kernel refuses."""
@@ -43,6 +45,10 @@ class Subreaper:
 
         return descent.identify(pid)
 
+    def holds(self, targets: Iterable[ProcId]) -> frozenset[ProcId]:
+        """Return which of these are still who they were."""
+        return frozenset(who for who in targets if self.identify(who.pid) == who)
+
     def _pids(self) -> list[int]:
         from guardian.contain import descent  # late: 1.5 ms; most commands leave nobody to be found
 
@@ -61,9 +67,14 @@ class Subreaper:
 
     def everybody(self) -> list[Proc]:
         """Return everybody below this process."""
-        from guardian.contain import descent  # late, as above
+        return self._looks(self._pids())
 
-        return descent.looks(self._pids())
+    def _looks(self, pids: Iterable[int]) -> list[Proc]:
+        if self._looker is None:
+            from guardian.contain.descent import Looker  # late, as above
+
+            self._looker = Looker()
+        return self._looker.looks(pids)
 
     def members(self) -> list[Proc]:
         """Return everybody alive below this process."""
@@ -83,8 +94,8 @@ class Subreaper:
             except OSError:
                 continue  # gone, or set to another user: SIGKILL will tell
 
-    def freeze(self, members: Iterable[Proc]) -> frozenset[ProcId]:
-        """Nobody: without a cgroup each is stopped on its own."""
+    def at_once(self, members: Iterable[Proc]) -> frozenset[ProcId]:
+        """Nobody: without a cgroup each is ended on its own."""
         return frozenset()
 
     def kill(self, members: Iterable[Proc]) -> frozenset[ProcId]:

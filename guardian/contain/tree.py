@@ -51,6 +51,10 @@ class Tree:
         """Return who has this pid at this moment."""
         return self._table.identify(pid)
 
+    def holds(self, targets: Iterable[ProcId]) -> frozenset[ProcId]:
+        """Return which of these are still who they were."""
+        return frozenset(who for who in targets if self.identify(who.pid) == who)
+
     def members(self) -> list[Proc]:
         """Return those alive who have left a trace, now or at an earlier look."""
         snapshot = self._table.take()
@@ -90,8 +94,8 @@ class Tree:
     def brake(self, members: Iterable[Proc]) -> None:
         """Not here: RLIMIT_NPROC of another process can be set on Linux only."""
 
-    def freeze(self, members: Iterable[Proc]) -> frozenset[ProcId]:
-        """Nobody: each is stopped on its own."""
+    def at_once(self, members: Iterable[Proc]) -> frozenset[ProcId]:
+        """Nobody: each is ended on its own."""
         return frozenset()
 
     def kill(self, members: Iterable[Proc]) -> frozenset[ProcId]:

@@ -180,17 +180,24 @@ def step(
 
 def _orders(case: Case, keep_running: Set[ProcId]) -> tuple[Send, ...]:
     """Return the signal that each living member gets in this phase and has not had."""
-    wanted = ((target.who, SENDS[case.phase, target.stage]) for target in case.living)
+    hows = [(stage, SENDS[case.phase, stage]) for stage in LIVING]
+    wanted = [
+        (target.who, how)
+        for stage, how in hows
+        if how is not None
+        for target in case.targets.values()
+        if target.stage is stage
+    ]
     return tuple(
         Send(who, how, case.id, case.reason)
         for who, how in wanted
-        if how is not None and not (how is How.FREEZE and who in keep_running)
+        if not (how is How.FREEZE and who in keep_running)
     )
 
 
 def _moved(target: Target, how: How, now: float) -> Target:
     """Return a member after a signal was sent to it."""
-    return target.replace(stage=_AFTER[how], sent=(*target.sent, (how, now)))
+    return Target(target.who, _AFTER[how], (*target.sent, (how, now)), target.ended, target.note)
 
 
 def _with_outcomes(
@@ -198,6 +205,8 @@ def _with_outcomes(
 ) -> dict[ProcId, Target]:
     """Mark whom a signal did not find, or was not allowed to reach."""
     for outcome in outcomes:
+        if outcome.result is Sent.DONE:
+            continue
         who = outcome.action.target
         target = targets.get(who)
         if target is None or outcome.action.case != case or target.stage not in LIVING:
@@ -221,7 +230,7 @@ def _with_the_living(targets: dict[ProcId, Target], alive: Set[ProcId], now: flo
     """Mark the dead, take in the newcomers; say whether there were any."""
     for who, target in targets.items():
         if target.stage in LIVING and who not in alive:
-            targets[who] = target.replace(stage=Stage.GONE, ended=now)
+            targets[who] = Target(who, Stage.GONE, target.sent, now, target.note)
     newcomers = [who for who in alive if who not in targets]
     targets.update({who: Target(who) for who in newcomers})
     return bool(newcomers)

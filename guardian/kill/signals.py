@@ -16,11 +16,12 @@ from guardian.errors import SeeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence, Set
 
     from guardian.procs.model import ProcId
 
     Identify = Callable[[int], ProcId | None]
+    Holds = Callable[[Iterable[ProcId]], Set[ProcId]]
 
 SIGNALS: dict[How, tuple[signal.Signals, ...]] = {
     How.ASK: (signal.SIGTERM, signal.SIGCONT),  # the second lets a stopped process see the first
@@ -29,6 +30,7 @@ SIGNALS: dict[How, tuple[signal.Signals, ...]] = {
 }
 
 NO_PIDFD = not hasattr(os, "pidfd_open")
+BATCH = 200  # handles that are open at once: a soft RLIMIT_NOFILE is 1024, at times 256
 
 
 def open_handle(target: ProcId, identify: Identify) -> int | None:
@@ -69,12 +71,62 @@ def send(target: ProcId, signals: tuple[int, ...], identify: Identify) -> tuple[
         return Sent.FAILED, str(error)
 
 
+def send_to_all(
+    targets: Sequence[ProcId], signals: tuple[int, ...], identify: Identify, holds: Holds
+) -> dict[ProcId, tuple[Sent, str]]:
+    """Send `signals` to each of many, as `send` does; say of each what came of it.
+
+    `holds` says of many at once which of them are still who they were: asked when the handles are
+    open, it proves as much as a look at each.
+    """
+    result: dict[ProcId, tuple[Sent, str]] = {}
+    for first in range(0, len(targets), BATCH):
+        batch = targets[first : first + BATCH]
+        result |= _send_to_batch(batch, signals, holds)
+        result |= {who: send(who, signals, identify) for who in batch if who not in result}
+    return result
+
+
+def _send_to_batch(
+    batch: Sequence[ProcId], signals: tuple[int, ...], holds: Holds
+) -> dict[ProcId, tuple[Sent, str]]:
+    """Return what came of it for those who could be reached by a handle."""
+    handles = _open_handles(batch)
+    try:
+        same = holds(handles)
+        return {
+            who: _deliver_by(handle, signals) if who in same else (Sent.GONE, "")
+            for who, handle in handles.items()
+        }
+    except (OSError, SeeError):
+        return {}  # the second best way is better than none, for whoever was not reached
+    finally:
+        for handle in handles.values():
+            os.close(handle)
+
+
+def _open_handles(targets: Iterable[ProcId]) -> dict[ProcId, int]:
+    """Return pidfds, not checked yet; without those for whom there is none to be had."""
+    handles: dict[ProcId, int] = {}
+    for who in () if NO_PIDFD else targets:
+        try:
+            if who.pid > 1:
+                handles[who] = os.pidfd_open(who.pid)
+        except OSError:
+            continue  # gone, or refused: `send` will tell
+    return handles
+
+
+def _deliver_by(handle: int, signals: tuple[int, ...]) -> tuple[Sent, str]:
+    return _deliver(lambda number: signal.pidfd_send_signal(handle, number), signals)
+
+
 def _send_by_handle(target: ProcId, signals: tuple[int, ...], identify: Identify) -> tuple[Sent, str]:
     handle = open_handle(target, identify)
     if handle is None:
         return Sent.GONE, ""
     try:
-        return _deliver(lambda number: signal.pidfd_send_signal(handle, number), signals)
+        return _deliver_by(handle, signals)
     finally:
         os.close(handle)
 

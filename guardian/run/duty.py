@@ -15,6 +15,7 @@ from guardian.run.watch import REST, Watch
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from guardian.contain.contract import Containment
+    from guardian.procs.model import Proc
     from guardian.run.order import Order
     from guardian.run.sentinel import Sentinel
     from guardian.run.wire import Wire
@@ -37,6 +38,7 @@ class Duty:
         self._told = sentinel.started + order.bounds.timeout  # the deadline that the front knows
         self.ending: Ending | None = None
         self._growth_due = 0.0  # when to look again whether a tree grows on
+        self._seen: list[Proc] = []  # the members at the look that led to the end
         self.leader = descent.look(sentinel.leader.pid)  # who it is, for the receipt
         gc.freeze()  # what is shared with the front stays shared: a collection would copy what it visits
         gc.enable()
@@ -75,6 +77,8 @@ class Duty:
             self.watch.resume(now)
         reason = self.watch.look(now, output=self._sentinel.output)
         due = now + (STOPPED_AGAIN if stopped else NEVER)
+        if reason is not None:
+            self._seen = self.watch.gauge.members
         if self.watch.due is not None:
             due = min(due, self.watch.due)
         self._tell_deadline(now)
@@ -100,15 +104,17 @@ class Duty:
         self._left_since = now if self._left_since is None else self._left_since
         if now < self._left_since + LINGER:
             return None, self._left_since + LINGER
-        return Reason(self._order.cause, Kind.LEFT, len(self._containment.members())), None
+        self._seen = self._containment.members()
+        return Reason(self._order.cause, Kind.LEFT, len(self._seen)), None
 
     def _begin(self, reason: Reason, now: float) -> Ending:
         """Open the case; from here on ^C means guardian."""
         grace = min(self._order.grace, LAST_GRACE) if reason.kind is Kind.GUARD else self._order.grace
         self._wire.say("until", now + grace + PATIENCE)
         self._wire.say("ending", 0)
+        self._growth_due = now + max(GROWTH_LOOK, REST * self.watch.cost)
         if reason.kind is Kind.PROCS:
-            self._containment.brake(self.watch.gauge.members)
+            self._containment.brake(self._seen)
         return Ending(
             self._containment,
             reason,
@@ -117,6 +123,7 @@ class Duty:
             ask=self._order.ask,
             name=self._order.run_id,
             shared_group=self._sentinel.shared_group,
+            seen=self._seen,
         )
 
     def _end_on(self, ending: Ending, now: float) -> float | None:

@@ -7,11 +7,13 @@ import time
 
 from guardian.actions import How, Outcome, Sent
 from guardian.kill.escalate import PATIENCE, Phase, open_case, step
-from guardian.kill.signals import SIGNALS, send
+from guardian.kill.signals import SIGNALS, send_to_all
 from guardian.procs.linux import read_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from guardian.actions import Reason, Send
     from guardian.contain.contract import Containment
     from guardian.kill.escalate import Case
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 MOMENT = 0.0005  # seconds: whoever hides needs the processor too, to be caught or to die
 FEW = 30  # members whose command lines are read before they are signalled: a millisecond
+ASKED_AGAIN = 0.1  # seconds until those are looked for who were born while others were asked
+LONG_REST = 3  # times as long as a look took: they die sooner when nobody counts them
+CROWD = 50  # members; of more many die in the same moment
 NAMED = 100  # members whose command lines are kept; a bomb has thousands of the same
 
 
@@ -35,6 +40,7 @@ class Ending:
         grace: float,
         ask: int = signal.SIGTERM,
         shared_group: int = 0,
+        seen: Iterable[Proc] = (),
     ) -> None:
         self._containment = containment
         self._signals: dict[How, tuple[int, ...]] = {**SIGNALS, How.ASK: (ask, signal.SIGCONT)}
@@ -43,46 +49,68 @@ class Ending:
         self.members: dict[ProcId, Proc] = {}  # everybody who ever was found
         self._outcomes: list[Outcome] = []
         self._hidden_since: float | None = None
-        self._held = False  # whether everybody was frozen at once in this turn
+        self._all_killed = False  # whether the kernel has ended everybody at once
+        self._found = 0  # members at the last look
         self._rest = now  # until when events need no look
+        self._seen = list(seen)  # the members at a look just before, which the first turn need not repeat
 
     def force(self, now: float) -> None:
         """Ask no longer: the next turn freezes and kills."""
         if not self.case.closed:
             self.case = self.case.replace(grace=now - self.case.since)
+            self._rest = now
 
     def turn(self, now: float) -> float | None:
         """Look, decide, signal; return when to look again at the latest, None when it is over.
 
         Called at every death, of which a crowd has hundreds: a look that takes long is followed by
-        as long a rest, in which they can die.
+        as long a rest, in which they can die; by a longer one where nothing depends on being quick.
         """
         if now < self._rest and self.case.phase is not Phase.FREEZING and not self._containment.empty():
             return self._rest
         due = self._take_turn(now)
         ended = time.monotonic()
-        self._rest = ended + (ended - now)
+        asking = self.case.phase is Phase.ASKING
+        rest = (LONG_REST if asking or self._all_killed else 1) * (ended - now)
+        self._rest = min(ended + rest, self.case.since + self.case.grace if asking else ended + rest)
         return due
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so many were found at the last look that their deaths are better taken in together."""
+        return self._found > CROWD
+
     def _take_turn(self, now: float) -> float | None:
-        found = {proc.id: proc for proc in self._containment.members()}
+        found = {proc.id: proc for proc in self._seen or self._containment.members()}
+        self._seen, self._found = [], len(found)
         if not found and self._somebody_hides(now):
             return now + MOMENT  # look again, before it is called the end
         self._hidden_since = None
-        due = self._step(found, now)
-        if self._held:  # the kernel holds everybody: another look would find nobody new
-            due = self._step(found, now)
+        at_once = self._ended_at_once(found, now)
+        due = self._step(found, at_once, now)
+        if self.case.phase is Phase.FREEZING and at_once >= found.keys():
+            due = self._step(found, at_once, now)  # nobody has to be stopped, so nobody else to be found
         return due
 
-    def _step(self, found: dict[ProcId, Proc], now: float) -> float | None:
+    def _ended_at_once(self, found: dict[ProcId, Proc], now: float) -> frozenset[ProcId]:
+        """Return those who need not be stopped before they are killed; nobody as long as they are asked."""
+        case = self.case
+        if case.phase is Phase.FORCING or (case.phase is Phase.ASKING and now - case.since < case.grace):
+            return frozenset()
+        return self._containment.at_once(found.values())
+
+    def _step(self, found: dict[ProcId, Proc], at_once: frozenset[ProcId], now: float) -> float | None:
         newcomers = [who for who in found if who not in self.members]
-        turn = step(self.case, found.keys(), self._outcomes, now, keep_running=self._not_to_stop(found))
+        spared = at_once | self._not_to_stop(found)
+        turn = step(self.case, found.keys(), self._outcomes, now, keep_running=spared)
         self.case = turn.case
         if len(newcomers) <= FEW:
             self._remember(found, newcomers)
-        self._outcomes = self._carry_out(turn.sends, found)
+        self._outcomes = self._carry_out(turn.sends, found, at_once)
         if len(newcomers) > FEW:
             self._remember(found, newcomers)
+        if turn.due is not None and newcomers and self.case.phase is Phase.ASKING:
+            return min(turn.due, now + ASKED_AGAIN)
         return turn.due
 
     def _remember(self, found: dict[ProcId, Proc], newcomers: list[ProcId]) -> None:
@@ -111,24 +139,20 @@ class Ending:
             return frozenset()
         return frozenset(who for who, proc in found.items() if proc.pgrp == self._shared_group)
 
-    def _carry_out(self, sends: tuple[Send, ...], found: dict[ProcId, Proc]) -> list[Outcome]:
-        """Send; what the kernel can do to all at once is done at once."""
-        at_once = self._at_once({each.how for each in sends}, found)
-        return [
-            Outcome(each, Sent.DONE)
-            if each.target in at_once
-            else Outcome(each, *send(each.target, self._signals[each.how], self._containment.identify))
-            for each in sends
-        ]
-
-    def _at_once(self, hows: set[How], found: dict[ProcId, Proc]) -> frozenset[ProcId]:
-        """Let the kernel do it to all at once where it can; return to whom it did."""
-        self._held = False
-        if How.FORCE in hows:
-            return self._containment.kill(found.values())
-        if How.FREEZE in hows:
-            frozen = self._containment.freeze(found.values())
-            self._held = frozen >= found.keys()
-            self._containment.brake(proc for who, proc in found.items() if who not in frozen)
-            return frozen
-        return frozenset()
+    def _carry_out(
+        self, sends: tuple[Send, ...], found: dict[ProcId, Proc], at_once: frozenset[ProcId]
+    ) -> list[Outcome]:
+        """Send; who can be killed by the kernel at once is."""
+        outcomes: list[Outcome] = []
+        owner = self._containment
+        for how in {each.how for each in sends}:
+            if how is How.FREEZE:
+                owner.brake(proc for who, proc in found.items() if who not in at_once)
+            killed = owner.kill(found.values()) if how is How.FORCE else frozenset()
+            self._all_killed = killed >= found.keys()
+            ours = [each for each in sends if each.how is how]
+            rest = [each.target for each in ours if each.target not in killed]
+            said = dict.fromkeys(killed, (Sent.DONE, ""))
+            said |= send_to_all(rest, self._signals[how], owner.identify, owner.holds)
+            outcomes += [Outcome(each, *said[each.target]) for each in ours]
+        return outcomes

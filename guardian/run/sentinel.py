@@ -30,6 +30,7 @@ LAST_WORDS = 0.2  # seconds for output that is written already, when somebody ma
 READERS_TIME = 365 * 86400.0  # seconds that a reader may take; the front need not worry
 HURRYING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
 TERMINAL_STOPS = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
+GATHER = 0.002  # seconds in which more of a crowd die: to wake up for each costs more than its death
 BLIND = 0.05  # seconds until the next look when /proc could not be read
 
 
@@ -102,6 +103,7 @@ class Sentinel:
             self.lost.add(name)
             self._ears.ignore(name)
         if "alarm" in names:
+            self._gather()
             self._alarmed.came()
         if "pump" in names and self.pump is not None:
             self.pump.hear()
@@ -110,6 +112,11 @@ class Sentinel:
         if self._wire.closed:
             self.lost.add("front")
             self._ears.ignore("wire")
+
+    def _gather(self) -> None:
+        """Let more die before the dead are reaped, if a crowd is being ended."""
+        if self.duty is not None and self.duty.ending is not None and self.duty.ending.crowded:
+            time.sleep(GATHER)
 
     def _pass_on(self, number: int) -> None:
         """Give the command a signal that the front got; once the tree is being ended it says: now."""

@@ -34,6 +34,7 @@ class Watch:
         self._output = 0  # bytes that passed through guardian
         self.due: float | None = started  # monotonic
         self.usage: Usage | None = None  # of the last look
+        self.cost = 0.0  # seconds that it took
         self._paused = 0.0  # seconds that the job was stopped
         self._paused_since: float | None = None
 
@@ -66,19 +67,19 @@ class Watch:
         self._output = output
         began, clock = time.monotonic(), now - self._paused
         self.usage = self._measured(clock)
+        self.cost = time.monotonic() - began
         judgement = judge(self._order.bounds, self.memory, self.usage, clock, rule=self._order.cause)
         self.memory = judgement.memory
-        self.due = None if judgement.due is None else self._affordable(judgement.due + self._paused, began)
+        self.due = None if judgement.due is None else self._affordable(judgement.due + self._paused)
         return judgement.reason
 
-    def _affordable(self, due: float, began: float) -> float:
+    def _affordable(self, due: float) -> float:
         """Return a moment that is late enough for looks not to take more than their share of a core.
 
         A look at a thousand processes takes 30 ms. The timeout is no later for it, and who was
         found too large is looked at again at once.
         """
-        ended = time.monotonic()
-        rested = ended + REST * (ended - began)
+        rested = time.monotonic() + REST * self.cost
         if self.memory.too_large or due >= rested:
             return due
         return max(due, min(rested, self.deadline)) if self._order.bounds.timeout else rested

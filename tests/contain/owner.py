@@ -29,7 +29,6 @@ PATIENCE = 10.0
 SLEEP = "exec sleep 20"
 FAMILY = "(setsid sleep 20 &); setsid sleep 20 & echo ready; wait"
 HIDING = "(setsid env -i sh -c 'echo ready; exec sleep 20' &); exec sleep 20"
-COUNTING = "for n in $(seq 2000); do echo .; sleep 0.01; done"
 BURNING = "(n=0; while [ $n -lt 200000 ]; do n=$((n + 1)); done); echo done; exec sleep 20"
 
 
@@ -128,27 +127,17 @@ def hiding(case: Scenario) -> dict[str, object]:
     return {"found": len(others)}
 
 
-def freezing(case: Scenario) -> dict[str, object]:
-    """Who is frozen at once does nothing any more, and can be ended."""
-    leader = case.start("sh", "-c", COUNTING)
-    case.heard(b".")
-    frozen = {who.pid for who in case.tree.freeze(case.tree.members())}
-    until(lambda: not frozen or not case.drained(), "silence")
-    silent = not case.drained()
-    case.end()
-    return {"frozen": leader in frozen, "silent": silent}
-
-
 def killing(case: Scenario) -> dict[str, object]:
     """Who is ended at once is gone."""
     case.start("sh", "-c", FAMILY)
     case.heard(b"ready")
     until(lambda: len(case.tree.members()) >= 3, "three members")
+    expected = case.tree.at_once(case.tree.members())
     killed = case.tree.kill(case.tree.members())
     until(lambda: reap() is None and not {p.id for p in case.tree.members()} & killed, "their end")
     left = len(case.tree.members())
     case.end()
-    return {"killed": len(killed), "left": left}
+    return {"expected": killed == expected, "killed": len(killed), "left": left}
 
 
 def forking(writing: int) -> NoReturn:
@@ -220,9 +209,22 @@ def identity(case: Scenario) -> dict[str, object]:
     return {"same": same}
 
 
+def holding(case: Scenario) -> dict[str, object]:
+    """Who is a member is held; who has another's pid outside of the tree is not, nor who has gone."""
+    leader = case.start("sh", "-c", f"echo ready; {SLEEP}")
+    case.heard(b"ready")
+    (member,) = [proc.id for proc in case.tree.members()]
+    outside = case.tree.identify(os.getpid())
+    other = outside.replace(start=outside.start + 1) if outside is not None else member
+    held = case.tree.holds([member, other])
+    case.end()
+    until(lambda: reap() is None and case.tree.identify(leader) is None, "nobody")
+    return {"held": held == {member}, "after": len(case.tree.holds([member]))}
+
+
 SCENARIOS = {
     each.__name__: each
-    for each in (alone, family, hiding, freezing, killing, braking, counting, closing, leaving, identity)
+    for each in (alone, family, hiding, killing, braking, counting, closing, leaving, identity, holding)
 }
 
 

@@ -87,19 +87,10 @@ class TestContract:
         """A cleared environment behind a double fork is seen through, but not by the traces (P1, P11)."""
         assert seen(way, user, "hiding") == {"found": 0 if way == "tree" else 1}
 
-    def test_the_frozen_do_nothing(self, way: str, user: str) -> None:
-        """Whom freeze returns is still; the ways that cannot freeze at once return nobody."""
-        facts = seen(way, user, "freezing")
-        assert facts["frozen"] == (way == "cgroup")
-        assert facts["silent"] or not facts["frozen"]
-
     def test_the_killed_are_gone(self, way: str, user: str) -> None:
-        """Whom kill returns is gone; the others wait for their signal."""
-        assert (
-            seen(way, user, "killing") == {"killed": 3, "left": 0}
-            if way == "cgroup"
-            else {"killed": 0, "left": 3}
-        )
+        """Whom kill returns is gone, and was announced; the others wait for their signal."""
+        killed = 3 if way == "cgroup" else 0
+        assert seen(way, user, "killing") == {"expected": True, "killed": killed, "left": 3 - killed}
 
     def test_the_kernel_counts_the_dead(self, way: str, user: str) -> None:
         """CPU of members that died is in the cgroup's count; the other ways say that they count nothing."""
@@ -118,6 +109,10 @@ class TestContract:
     def test_a_member_is_identified(self, way: str, user: str) -> None:
         """A pid is whoever has it now, or nobody (P2)."""
         assert seen(way, user, "identity") == {"same": True}
+
+    def test_members_are_told_from_others_together(self, way: str, user: str) -> None:
+        """Of many it is said at once who is a member; no other process that has a pid of theirs is (P2)."""
+        assert seen(way, user, "holding") == {"held": True, "after": 0}
 
 
 def test_the_brake_stops_forks() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Never
 
 import pytest
 from litter import Litter, start_of
@@ -14,7 +16,7 @@ from litter import Litter, start_of
 from guardian.actions import How, Sent
 from guardian.errors import SeeError
 from guardian.kill import signals
-from guardian.kill.signals import SIGNALS, open_handle, send
+from guardian.kill.signals import SIGNALS, open_handle, send, send_to_all
 from guardian.procs.model import ProcId
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc who it is")
@@ -197,3 +199,72 @@ def test_no_descriptor_is_lost(victim: subprocess.Popen[str]) -> None:
     assert os.listdir("/proc/self/fd") == before
     assert outcomes == [Sent.DONE, Sent.GONE, Sent.FAILED, Sent.GONE] * 2500
     assert answers(victim)
+
+
+@pytest.fixture
+def many(litter: Litter) -> list[ProcId]:
+    """Five processes that sleep."""
+    return [identified(litter.start("sleep", "30")) for _ in range(5)]
+
+
+def holds(targets: Iterable[ProcId]) -> set[ProcId]:
+    """Say which are still who they were, as a containment would."""
+    return {who for who in targets if identify(who.pid) == who}
+
+
+def open_handles() -> int:
+    """Count the pidfds of this process."""
+    links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+    return sum("pidfd" in os.readlink(link) for link in links if os.path.lexists(link))
+
+
+def test_many_are_signalled_and_nobody_else(way: str, many: list[ProcId]) -> None:
+    """Of many each gets its signal, but for who has become another one; each has its outcome (P2)."""
+    stranger = ProcId(many[0].pid, many[0].start + 1)
+    said = send_to_all([*many[1:], stranger], (signal.SIGKILL,), identify, holds)
+    assert said == dict.fromkeys(many[1:], (Sent.DONE, "")) | {stranger: (Sent.GONE, "")}
+    for who in many[1:]:
+        os.waitpid(who.pid, 0)
+    assert identify(many[0].pid) == many[0]
+
+
+def test_many_are_checked_when_their_handles_are_open(
+    many: list[ProcId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more handles than a small limit allows are open at once, and each batch is checked after (P2)."""
+    monkeypatch.setattr(signals, "BATCH", 2)
+    checked: list[bool] = []
+
+    def counting(targets: Iterable[ProcId]) -> set[ProcId]:
+        targets = list(targets)
+        checked.append(open_handles() - before == len(targets) <= 2)
+        return holds(targets)
+
+    before = open_handles()
+
+    said = send_to_all(many, HARMLESS, identify, counting)
+    assert said == dict.fromkeys(many, (Sent.DONE, ""))
+    assert checked == [True, True, True]
+
+
+def test_many_without_a_descriptor_left_are_signalled_by_number(
+    many: list[ProcId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EMFILE is no reason to let a crowd live: those without a handle are checked one by one (P1)."""
+
+    def none_left(pid: int) -> int:
+        raise OSError(errno.EMFILE, "none left")
+
+    monkeypatch.setattr(os, "pidfd_open", none_left)
+    assert send_to_all(many, HARMLESS, identify, holds) == dict.fromkeys(many, (Sent.DONE, ""))
+
+
+def test_many_who_cannot_be_told_from_others_get_nothing(many: list[ProcId]) -> None:
+    """Where nothing can be seen the signal is not sent, and tried again later (P2)."""
+
+    def blind(_: object) -> Never:
+        raise SeeError("no descriptor left")
+
+    said = send_to_all(many, (signal.SIGKILL,), blind, blind)
+    assert set(said.values()) == {(Sent.FAILED, "no descriptor left")}
+    assert all(identify(who.pid) == who for who in many)
