@@ -100,13 +100,7 @@ class Trees:
 
     def _record(self, name: str, generation: int) -> TreeRecord:
         number = mark.fresh(tree.record.mark for tree in self.by_id.values())
-        try:
-            cgroup = Cgroup.create(f"{name}-{generation}")
-            os.close(cgroup._handle)
-            folder = cgroup.folder
-        except CannotCreate:
-            folder = ""
-        return TreeRecord(name, generation, number, folder, self._store.boot)
+        return TreeRecord(name, generation, number, _new_cgroup(f"{name}-{generation}"), self._store.boot)
 
     def _tree(self, record: TreeRecord) -> Tree:
         kin = Kin(self.family, record.mark, cgroup=record.cgroup)
@@ -329,6 +323,18 @@ class Trees:
         tree = self.by_id.get(f"{action.name}:{action.generation}")
         if tree is not None and tree.leads and tree.leader is not None:
             send(tree.leader, (number_of(action.signal),), tree.kin.identify)
+
+
+def _new_cgroup(name: str) -> str:
+    """Return the folder of a new cgroup; empty where none can be made, or none is wanted."""
+    if os.environ.get("GUARDIAN_CONTAINMENT", "auto") not in ("auto", "cgroup"):
+        return ""
+    try:
+        cgroup = Cgroup.create(name)
+    except CannotCreate:
+        return ""
+    os.close(cgroup._handle)
+    return cgroup.folder
 
 
 def _is_there(tree: Tree) -> bool:
