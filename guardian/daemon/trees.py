@@ -172,6 +172,8 @@ class Trees:
             known = have.get(record.id)
             if known is not None and known["starting"]:
                 continue  # the keeper will tell
+            if known is None:
+                self.family.scattered = True  # its leader was another keeper's, or has ended: so may they
             found += self._adopted(tree, known)
         return found
 
