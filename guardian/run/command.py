@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 
-from guardian.run.wire import above_standard
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +73,7 @@ class Child:
         self._command, self._environment, self._posture = command, environment, posture
         self._terminal, self._own_group = terminal, own_group
         self.outputs: dict[int, int] = {}  # descriptors that it is to have instead of its own
-        self.failures, self._failed = map(above_standard, os.pipe())  # an exec that works closes it
+        self.failures, self._failed = os.pipe()  # an exec that works closes it
 
     def __call__(self) -> NoReturn:
         """Run in the child; every signal is blocked until the posture is restored."""

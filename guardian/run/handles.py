@@ -6,7 +6,6 @@ import os
 
 from guardian.contain.rawsignal import signal
 from guardian.errors import UsageError
-from guardian.run.wire import above_standard
 
 
 class Partner:
@@ -16,7 +15,7 @@ class Partner:
         self._pid = os.getpid()
         self.handle: int | None = None
         try:
-            self.handle = above_standard(os.pidfd_open(self._pid))
+            self.handle = os.pidfd_open(self._pid)
         except (OSError, AttributeError):  # no such call, or one that seccomp forbids: the pipe has to do
             pass
 
@@ -34,7 +33,7 @@ class Partner:
 def owner_handle(pid: int) -> int:
     """Return a handle of the process that a run is bound to; UsageError when there is none to be had."""
     try:
-        return above_standard(os.pidfd_open(pid))
+        return os.pidfd_open(pid)
     except ProcessLookupError:
         raise UsageError(f"--bind-to: there is no process {pid}") from None
     except (OSError, AttributeError) as error:

@@ -41,6 +41,24 @@ class Posture:
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
 
+def occupy_standard() -> None:
+    """Put something harmless where stdin, stdout or stderr are closed; the command finds them closed.
+
+    Else the next thing that guardian opens would be there, a slot or a pipe, and who writes to
+    stderr would write into it. OSError where there is no /dev/null.
+    """
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)  # gets the lowest number that is free (open(2))
+
+
+def is_ours(fd: int) -> bool:
+    """Whether this standard descriptor was closed: what we put there goes no further than exec."""
+    return not os.get_inheritable(fd)
+
+
 def go_deaf() -> None:
     """Ignore every signal that can be ignored, but for faults and the deaths of children."""
     for number in ALL - FAULTS - {signal.SIGCHLD}:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import _thread
 import os
 
-from guardian.run.wire import above_standard
+from guardian.run.posture import is_ours
 
 CHUNK = 1 << 16
 TAIL = 4096  # bytes of the end that are kept for the receipt
@@ -25,7 +25,7 @@ class Stream:
         self.targets = targets  # descriptors of the command that lead here; the first is where it goes
         self._terminal = os.isatty(targets[0])
         ends = _terminal_like(targets[0]) if self._terminal else os.pipe()
-        self.reading, self.writing = map(above_standard, ends)
+        self.reading, self.writing = ends
 
     def chunk(self) -> bytes:
         """Return what was written next; empty at the end."""
@@ -70,13 +70,11 @@ def _copy_size(source: int, target: int) -> None:
 
 
 def _ways_out() -> list[tuple[int, ...]]:
-    """Return stdout and stderr, as one where both lead to the same place: so their order is kept."""
-    seen = {}
-    for fd in (1, 2):
-        try:
-            seen[fd] = os.fstat(fd)
-        except OSError:
-            continue  # closed: the command finds it closed
+    """Return stdout and stderr, as one where both lead to the same place: so their order is kept.
+
+    Not one that is closed: the command finds it closed.
+    """
+    seen = {fd: os.fstat(fd) for fd in (1, 2) if not is_ours(fd)}
     if len(seen) == 2 and os.path.samestat(seen[1], seen[2]):
         return [(1, 2)]
     return [(fd,) for fd in seen]
@@ -92,7 +90,7 @@ class Pump:
         self._lock = _thread.allocate_lock()
         self._tail = b""
         self.count = 0  # bytes written by the command
-        self.news, self._tell = map(above_standard, os.pipe())  # a byte: the limit is passed, or all is over
+        self.news, self._tell = os.pipe()  # a byte: the limit is passed, or all is over
 
     def outputs(self) -> dict[int, int]:
         """Return which descriptors the command is to have instead of its own."""

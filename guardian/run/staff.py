@@ -8,7 +8,7 @@ from guardian.contain.choose import choose
 from guardian.errors import GuardianError
 from guardian.run.handles import Partner, owner_handle
 from guardian.run.home import Home
-from guardian.run.wire import above_standard
+from guardian.run.posture import occupy_standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class Staff:
     """Everything that can fail is made here, so that it fails before the launch."""
 
     def __init__(self, order: Order) -> None:
+        occupy_standard()
         self.report = open_report(order.report) if order.report else None
         self.owner = owner_handle(order.owner) if order.owner else None
         self.slot: Slot | None = None
@@ -44,7 +45,7 @@ def open_report(path: str) -> int:
     """Open the file of the report for writing; GuardianError when that is not possible."""
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        return above_standard(os.open(path, flags, 0o666))
+        return os.open(path, flags, 0o666)
     except OSError as error:
         raise GuardianError(
             f"--report: cannot write {path}: {error.strerror}; nothing was launched"

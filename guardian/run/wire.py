@@ -27,9 +27,8 @@ def above_standard(fd: int) -> int:
 
 
 def pipe() -> tuple[int, int]:
-    """Return a close-on-exec pipe whose ends never block and never are a standard descriptor."""
-    reading, writing = os.pipe()
-    ends = above_standard(reading), above_standard(writing)
+    """Return a close-on-exec pipe whose ends never block."""
+    ends = os.pipe()
     for end in ends:
         os.set_blocking(end, False)
     return ends

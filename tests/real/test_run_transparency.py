@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -113,6 +115,63 @@ def test_descriptors_go_through(house: House, litter: Litter) -> None:
         os.close(writing)
     assert guarded["fds"] == bare["fds"]
     assert {reading, writing} <= set(guarded["fds"])  # type: ignore[call-overload]
+
+
+# Says into a file which of the standard descriptors it has, and what the open ones are.
+STANDARD = r"""
+import os, sys
+def kind(fd):
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return "closed"
+kinds = [kind(fd) for fd in (0, 1, 2)]
+with open(sys.argv[1], "a") as file:
+    print(*kinds, file=file)
+for fd in (1, 2):
+    try:
+        os.write(fd, b"said\n")
+    except OSError:
+        pass
+if sys.argv[2:]:
+    import signal; signal.alarm(30); signal.pause()
+"""
+CLOSED = [fds for n in (1, 2, 3) for fds in itertools.combinations((0, 1, 2), n)]
+
+
+@pytest.mark.parametrize("way", ["cgroup", "subreaper"])
+@pytest.mark.parametrize("closed", CLOSED, ids=str)
+def test_closed_descriptors_stay_closed(
+    closed: tuple[int, ...], way: str, house: House, litter: Litter, needs_root: None
+) -> None:
+    """`<&- >&- 2>&-`: the command finds closed what was closed, and nothing of guardian's in its place.
+
+    Neither with a slot, a report and counted output, nor when guardian has something to say.
+    """
+    told, report = house.root / "told", house.root / "report"
+    redirections = " ".join(f"{fd}>&-" for fd in closed)
+    others = " ".join(f"{fd}<>/dev/zero" for fd in (0, 1, 2) if fd not in closed)
+    command = [sys.executable, "-S", "-E", "-c", STANDARD, str(told)]
+    everything = ["--slots", "one", "--max-concurrent", "1", "--max-output", "1MB", "--report", str(report)]
+    run = [*GUARDIAN[:-1], "--containment", way]
+    for words, code in (
+        (command, 0),
+        ([*run, "--", *command], 0),
+        ([*run, *everything, "--", *command], 0),
+        ([*run, *everything, "--timeout", "300ms", "--", *command, "on"], 124),
+        ([*run, "--", "/nowhere"], 127),
+    ):
+        script = f"exec {shlex.join(words)} {redirections} {others}"
+        done = subprocess.run(
+            ["sh", "-c", script], timeout=30, check=False, env={**os.environ, "PYTHONPATH": ROOT}
+        )
+        assert done.returncode == code
+    bare, passed, *counted = [line.split() for line in told.read_text().splitlines()]
+    assert passed == bare
+    assert [bare[fd] == "closed" for fd in (0, 1, 2)] == [fd in closed for fd in (0, 1, 2)]
+    for kinds in counted:
+        assert [kind == "closed" for kind in kinds] == [kind == "closed" for kind in bare]
+    assert json.loads(report.read_text())["exit_code"] == 124
 
 
 def test_output_is_not_pumped(house: House, litter: Litter) -> None:
