@@ -14,6 +14,7 @@ from guardian.services import names, reload, saving
 from guardian.services.events import Ask, Wish
 from guardian.services.life import State, Wanted
 from guardian.services.mind import satisfied
+from guardian.services.why import Cause
 from guardian.units import exact_duration
 
 TYPE_CHECKING = False
@@ -71,17 +72,17 @@ class Desk:
         told = standings(brain, [*chosen, *gone])
         if request.stats:
             for record in told:
-                record["usage"] = self._usage(f"{record['name']}:{record['generation']}")
+                record["usage"] = self._usage(brain.memory.life(str(record["name"])))
                 await asyncio.sleep(0)  # a look takes its time, and nobody has to wait for a hundred of them
         return told
 
-    def _usage(self, key: str) -> dict[str, object] | None:
+    def _usage(self, life: Life) -> dict[str, object] | None:
         """Return what a tree uses; None when there is none, or it cannot be seen."""
-        tree = self._brain.trees.by_id.get(key)
+        tree = self._brain.trees.by_id.get(f"{life.name}:{life.generation}")
         if tree is None:
             return None
         try:
-            return self._brain.scales.weigh(tree).asdict()
+            return self._brain.scales.weigh(tree, since=life.started).asdict()
         except SeeError:
             return None
 
@@ -123,7 +124,8 @@ class Desk:
             def tell(waiting: list[str]) -> None:
                 client.event(request.id, {"topic": "waiting", "for": [self._complaint(n) for n in waiting]})
 
-            await self._until(chosen, ENDS[wish], request.timeout, tell=tell)
+            end = _has_begun if request.spawned and ENDS[wish] is _is_up else ENDS[wish]
+            await self._until(chosen, end, request.timeout, tell=tell)
         return standings(self._brain, chosen)
 
     async def _until(
@@ -214,7 +216,7 @@ class Desk:
         asks = [ask for ask in reload.requests(reload.changes(before, roster)) if ask.wish is not Wish.START]
         brain.configure(brain.configured, (*others, spec))
         if request.start:
-            asks.append(Ask(Wish.START, (spec.name,), "start"))
+            asks.insert(0, Ask(Wish.START, (spec.name,), "start"))  # a restart that the change asks for wins
         await brain.settle(*asks)
         return standings(brain, [spec.name])
 
@@ -315,6 +317,14 @@ def _is_up(life: Life) -> bool | None:
     if satisfied(life):
         return True
     return False if life.state in (State.FATAL, State.EXITED) or life.wanted is Wanted.DOWN else None
+
+
+def _has_begun(life: Life) -> bool | None:
+    """Whether the command of a service has been started since somebody asked for it."""
+    if life.wanted is Wanted.DOWN or life.state is State.FATAL:
+        return False
+    tried = life.wanted is Wanted.UP and life.state not in (State.STOPPED, State.STARTING, State.STOPPING)
+    return True if tried and life.why.cause is not Cause.NOT_SPAWNED else None
 
 
 def _is_down(life: Life) -> bool | None:

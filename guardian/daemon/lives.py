@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from guardian.daemon.outputs import logs_of
 from guardian.services.life import State
 from guardian.services.mind import waits_for
 
@@ -43,6 +44,7 @@ def standing(brain: Brain, name: str) -> dict[str, object]:
         "exit": exit_of(life.exit),
         "health": checkup.condition.value if checkup is not None else None,
         "health_note": checkup.note if checkup is not None else "",
+        "logs": [[log.stream, log.file] for log in logs_of(spec, brain.project)] if spec else [],
         "groups": list(spec.member_of) if spec else [],
         "command": " ".join((spec.command, *spec.args)) if spec else "",
         "autostart": spec.autostart if spec else False,

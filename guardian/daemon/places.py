@@ -16,16 +16,20 @@ import os
 
 from guardian.effects.folders import private_dir, runtime_path
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from guardian.procs.model import ProcId
+
 FOLDER = ".guardian"
 SOCKET_LIMIT = 100  # bytes of a socket's path: 107 on Linux, 103 on macOS (unix(7))
 FOLDERS = ("fifos", "logs", "times")
 
 
 class Project:
-    """The places of one project."""
+    """The places of one project; `owner` is with whom its daemon ends, None: with nobody."""
 
-    def __init__(self, root: str, folder: str = FOLDER) -> None:
-        self.root = os.path.abspath(root)
+    def __init__(self, root: str, folder: str = FOLDER, *, owner: ProcId | None = None) -> None:
+        self.root, self.owner = os.path.abspath(root), owner
         self.folder = os.path.join(self.root, folder)
         self.lock = os.path.join(self.folder, "lock")
         self.log = os.path.join(self.folder, "daemon.log")

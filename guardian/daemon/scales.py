@@ -48,7 +48,6 @@ class Scales:
         """Watch over the limits of a tree that runs, if it has any."""
         self.end(tree)
         now = time.monotonic()
-        self._last.setdefault(tree.record.id, (now, 0.0))
         if not (spec.max_memory or spec.max_cpu):
             return
         bounds = Bounds(memory=spec.max_memory, cpu=spec.max_cpu, cpu_window=spec.cpu_window)
@@ -93,11 +92,14 @@ class Scales:
     def _gauge(self, tree: Tree) -> Gauge:
         return self._gauges.setdefault(tree.record.id, Gauge(tree.kin))
 
-    def weigh(self, tree: Tree) -> Weight:
-        """Return what a tree uses now; SeeError when it cannot be seen."""
+    def weigh(self, tree: Tree, *, since: float) -> Weight:
+        """Return what a tree uses now; SeeError when it cannot be seen.
+
+        `since` is when it was started (monotonic): the first share is that of its whole life.
+        """
         gauge, now = self._gauge(tree), time.monotonic()
         usage = gauge.look()
-        since, before = self._last.get(tree.record.id, (now, usage.cpu))
+        since, before = self._last.get(tree.record.id, (since, 0.0))
         self._last[tree.record.id] = (now, usage.cpu)
         share = 100 * (usage.cpu - before) / (now - since) if now > since else 0.0
         return Weight(usage.procs, gauge.pss(), usage.cpu, max(0.0, share))

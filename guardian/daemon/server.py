@@ -10,13 +10,14 @@ import struct
 import msgspec
 
 from guardian import __version__
-from guardian.daemon.protocol import LONGEST, PROTOCOL, Hello, decode, encode, id_of
+from guardian.daemon.protocol import LONGEST, PROTOCOL, Cancel, Hello, decode, encode, id_of
 from guardian.errors import GuardianError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from guardian.daemon.places import Project
     from guardian.daemon.protocol import Any_Request
 
     Handler = Callable[["Client", Any_Request], Awaitable[object]]
@@ -41,7 +42,7 @@ class Client:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self.greeted = False
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: dict[int, asyncio.Task[None]] = {}  # by the id of the request
 
     def send(self, message: object) -> None:
         """Send a message; a client that does not read is dropped, nobody waits for it."""
@@ -65,7 +66,7 @@ class Client:
 class Server:
     """Serves the socket until it is closed."""
 
-    def __init__(self, handler: Handler, *, project: str) -> None:
+    def __init__(self, handler: Handler, project: Project) -> None:
         self._handler, self._project = handler, project
         self._server: asyncio.Server | None = None
         self._clients: set[Client] = set()
@@ -102,7 +103,7 @@ class Server:
             pass  # everything ends; nobody waits for this task but `close`
         finally:
             self._clients.discard(client)
-            for task in client.tasks:
+            for task in client.tasks.values():
                 task.cancel()
             writer.close()
 
@@ -136,14 +137,22 @@ class Server:
             return client.greeted
         if not client.greeted:
             return self._greet(client, request)
+        if isinstance(request, Cancel):
+            if request.request in client.tasks:
+                client.tasks[request.request].cancel()
+            return True
+        return self._begin(client, request)
+
+    def _begin(self, client: Client, request: Any_Request) -> bool:
+        """Begin with a request whose answer may take its time."""
         if len(client.tasks) >= AT_ONCE:
             client.send(
                 failed(request.id, f"{AT_ONCE} requests are under way already; wait for an answer", 1)
             )
             return True
         task = asyncio.get_running_loop().create_task(self._answer(client, request))
-        client.tasks.add(task)
-        task.add_done_callback(client.tasks.discard)
+        client.tasks[request.id] = task
+        task.add_done_callback(lambda done: _forget(client, request.id, done))
         return True
 
     def _greet(self, client: Client, request: Any_Request) -> bool:
@@ -159,7 +168,14 @@ class Server:
             client.send(failed(request.id, text, 1))
             return False
         client.greeted = True
-        welcome = {"protocol": PROTOCOL, "version": __version__, "pid": os.getpid(), "project": self._project}
+        owner = self._project.owner
+        welcome = {
+            "protocol": PROTOCOL,
+            "version": __version__,
+            "pid": os.getpid(),
+            "project": self._project.root,
+            "owner": [owner.pid, owner.start] if owner else None,
+        }
         client.send({"id": request.id, "result": welcome})
         return True
 
@@ -170,6 +186,12 @@ class Server:
             client.send(failed(request.id, str(error), error.exit_code))
             return
         client.send({"id": request.id, "result": result})
+
+
+def _forget(client: Client, number: int, task: asyncio.Task[None]) -> None:
+    """The answer was given; another request may have taken the id meanwhile."""
+    if client.tasks.get(number) is task:
+        del client.tasks[number]
 
 
 def failed(number: int, message: str, code: int) -> dict[str, object]:

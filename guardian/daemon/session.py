@@ -13,6 +13,7 @@ import sys
 from guardian.contain.kernel import name_process
 from guardian.daemon.brain import Brain
 from guardian.daemon.desk import Desk
+from guardian.daemon.owner import when_gone
 from guardian.daemon.server import Server
 from guardian.daemon.start import replace_keeper
 from guardian.daemon.store import Store
@@ -45,11 +46,13 @@ async def _live(project: Project, line: Line, log: logging.Logger, *, lock: int,
 
     brain = Brain(project, Store(project), line, log, new_keeper=new_keeper)
     desk = Desk(brain)
-    server = Server(desk.handle, project=project.root)
+    server = Server(desk.handle, project)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, desk.end_soon)
     await brain.wake()
+    if project.owner is not None:
+        when_gone(project.owner, desk.end_soon)
     await server.start(socket.socket(fileno=os.dup(listening)))
     log.info("the daemon runs, pid %d, for %s", os.getpid(), project.root)
     code = await desk.done

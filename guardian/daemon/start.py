@@ -11,6 +11,7 @@ from guardian.daemon.places import Project
 from guardian.errors import GuardianError
 from guardian.keep.keeper import Keeper
 from guardian.keep.line import pair
+from guardian.procs.model import ProcId
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def _listening(path: str) -> socket.socket:
 def command(project: Project, *fds: int) -> list[str]:
     """Return the command line of a keeper; descriptors: the lock, the socket, a line to a brain."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return [sys.executable, package, "keeper", project.root, *map(str, fds)]
+    owner = f"{project.owner.pid}:{project.owner.start}" if project.owner else ""
+    return [sys.executable, package, "keeper", project.root, project.folder, owner, *map(str, fds)]
 
 
 def _spawn_keeper(project: Project, lock: int, listening: socket.socket) -> None:
@@ -105,8 +107,14 @@ def _become(words: list[str], log: str, keep: tuple[int, ...]) -> NoReturn:
 
 
 def keep(words: Sequence[str]) -> int:
-    """Be the keeper: `guardian keeper ROOT LOCK SOCKET [LINE]`; the last when a brain is there already."""
-    project, fds = Project(words[0]), [int(word) for word in words[1:]]
+    """Be the keeper: `guardian keeper ROOT FOLDER OWNER LOCK SOCKET [LINE]`.
+
+    OWNER is PID:START of the process with which everything ends, or empty; LINE leads to a brain
+    that is there already.
+    """
+    root, folder, owned, *numbers = words
+    owner = ProcId(*map(int, owned.split(":"))) if owned else None
+    project, fds = Project(root, folder, owner=owner), [int(number) for number in numbers]
     for fd in fds:
         os.set_inheritable(fd, False)
     line = socket.socket(fileno=fds[2]) if len(fds) > 2 else None
