@@ -19,14 +19,14 @@ import time
 
 from guardian.errors import OutputError
 from guardian.output.inlet import Copying, capacity, inlet, open_fifo
-from guardian.output.rotation import identities, rotate
+from guardian.output.rotation import inodes, rotate
 from guardian.output.times import Times, forget, times_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BOUND = 1 << 20  # bytes that one move() takes at least before it lets others have a turn
+BOUND = 1 << 19  # bytes; a move() that has taken so many lets others have a turn
 RESERVE = 1 << 16
 SMALLEST = 256  # bytes of a file, so that there is room for its times
 LONGEST = 1 << 16  # bytes of a line that is given to `lines` before it has ended
@@ -48,7 +48,8 @@ class Channel:
     """Moves what is in the FIFO `fifo` to the log `file`, when the caller says so.
 
     For an event loop: wait until `fileno()` is readable, call `move()`, leave the channel alone for
-    `rest` seconds, and so on. There is never a hang-up to see, because the channel keeps the FIFO
+    `rest` seconds, and so on; after an OutputError call `move()` again after `rest` seconds, whether
+    it is readable or not. There is never a hang-up to see, because the channel keeps the FIFO
     open for writing too; that the stream is over is known to whoever saw the service's processes end:
     then move() until it returns 0.
     """
@@ -90,14 +91,14 @@ class Channel:
         return self._fifo
 
     def move(self) -> int:
-        """Move what is there, about 1 MB at most; return how many bytes, 0 when there is nothing.
+        """Move what is there, half a MB at most; return how many bytes, 0 when there is nothing.
 
         OutputError when the log cannot be written: nothing is lost, it stays in the pipe, and when
         that is full the service stands still until a later move() succeeds. Sets `rest`.
         """
         moved = 0
         try:
-            while moved < BOUND and (step := self._step()):
+            while (moved < BOUND or self._inlet.held) and (step := self._step()):
                 moved += step
         except OSError as error:
             if not moved:  # else the next move() says it
@@ -118,7 +119,7 @@ class Channel:
 
     def _step(self) -> int:
         """Move what this file is to get of what is there; return how many bytes, 0 when nothing is there."""
-        waiting = self._inlet.waiting()
+        waiting = min(self._inlet.waiting(), BOUND)
         if not waiting:
             return 0
         size = self._standing()
@@ -206,8 +207,8 @@ class Channel:
         if self._times is not None:
             self._times.close()
         self._log, self._known, self._size = fd, (there.st_dev, there.st_ino), there.st_size
-        forget(self._folder, {state.st_ino for _, state in identities(self.file)})
         self._times = Times(self._folder, there.st_ino)
+        forget(self._folder, lambda: inodes(self.file, self.keep))
         self._times.cut(self._size)
         if self._told >= 0:
             self._told = self._size

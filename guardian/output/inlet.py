@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     class Inlet(Protocol):
         """Where a channel's bytes come from."""
 
+        @property
+        def held(self) -> int:
+            """Bytes that are in the pipe no more, so that it may not be readable though they wait."""
+
         def waiting(self) -> int:
             """Return how many bytes can be poured now."""
 
@@ -100,6 +104,7 @@ def inlet(fd: int) -> Inlet:
 class Splicing:
     """Moves bytes within the kernel; Python sees them only when it peeks."""
 
+    held = 0
     _mirror: tuple[int, int] | None = None  # a pipe for all channels, empty but while one peeks
 
     def __init__(self, fd: int, tee: Callable[[int, int, int], int]) -> None:
@@ -139,6 +144,11 @@ class Copying:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._held = b""
+
+    @property
+    def held(self) -> int:
+        """Bytes that were read and not yet written."""
+        return len(self._held)
 
     def waiting(self) -> int:
         """Return how many bytes are held, after reading some if there were none."""

@@ -40,6 +40,17 @@ def identities(path: str) -> Iterator[tuple[int, os.stat_result]]:
             continue
 
 
+def inodes(path: str, keep: int) -> set[int]:
+    """Return the inodes of the log and of its `keep` rotated files, without a look into their folder."""
+    found = set()
+    for number in range(keep + 1):
+        try:
+            found.add(os.stat(numbered(path, number)).st_ino)
+        except OSError:
+            continue
+    return found
+
+
 def rotate(path: str, keep: int) -> None:
     """Make room for a new `path`: each file becomes one older, of `keep` older ones the last goes.
 

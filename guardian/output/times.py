@@ -15,7 +15,7 @@ import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection
 
 RECORD = struct.Struct("<Qd")
 SIZE = RECORD.size
@@ -35,12 +35,16 @@ def times_path(folder: str, inode: int) -> str:
     return os.path.join(folder, str(inode))
 
 
-def forget(folder: str, living: Iterable[int]) -> None:
-    """Remove the times of the files that are gone; `living` are the inodes of those that are not."""
-    kept = {str(inode) for inode in living}
+def forget(folder: str, living: Callable[[], Collection[int]]) -> None:
+    """Remove the times of the files that are gone; `living` returns the inodes of those that are not.
+
+    It is asked only when there are times of more than one file, which a new service has not.
+    """
     try:
-        for entry in os.listdir(folder):
-            if entry not in kept and entry.isdecimal():
+        entries = [entry for entry in os.listdir(folder) if entry.isdecimal()]
+        kept = {str(inode) for inode in living()} if len(entries) > 1 else set(entries)
+        for entry in entries:
+            if entry not in kept:
                 os.unlink(os.path.join(folder, entry))
     except OSError:
         pass  # times are a help, never worth a fault

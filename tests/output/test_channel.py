@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from outlet import Outlet, drain
 
 from guardian.errors import OutputError
 from guardian.output.channel import Channel, reserve
-from guardian.output.inlet import make_fifo
+from guardian.output.inlet import Splicing, make_fifo
 
 LINES = st.integers(0, 700).flatmap(
     lambda n: st.sampled_from([b"x", b"\0", b"\r", b"\xff"]).map(lambda c: c * n)
@@ -134,6 +135,14 @@ def test_line_without_end_is_cut_in_the_end(outlet: Outlet) -> None:
     channel.close()
 
 
+def test_one_move_is_bounded(outlet: Outlet) -> None:
+    """A channel takes half a MB and lets others have a turn, however much is there (P12)."""
+    outlet.write(b"x" * (1 << 20))
+    channel = outlet.channel(max_size=64 << 20)
+    assert [channel.move() for _ in range(3)] == [1 << 19, 1 << 19, 0]
+    channel.close()
+
+
 @pytest.mark.parametrize("step", [1, 7, 50])
 def test_line_that_comes_in_bits_stays_whole(outlet: Outlet, step: int) -> None:
     """A line may begin anywhere and come slowly: up to the reserve it is in one file (P7)."""
@@ -210,6 +219,20 @@ def test_moved_log_is_left_alone(outlet: Outlet) -> None:
     channel.close()
 
 
+def test_log_that_was_exchanged_is_gone_on_with(outlet: Outlet) -> None:
+    """Somebody puts another file in the log's place: we go on at its end, and tell only what we moved."""
+    channel, got = outlet.channel(), []
+    channel.lines = got.append
+    outlet.write(b"one\n")
+    channel.move()
+    Path(outlet.file + ".other").write_bytes(b"mine\n")
+    os.replace(outlet.file + ".other", outlet.file)
+    outlet.write(b"two\n")
+    channel.move()
+    assert (outlet.files(), got) == ([b"mine\ntwo\n"], [b"one\n", b"two\n"])
+    channel.close()
+
+
 def test_cut_or_longer_log_has_no_hole(outlet: Outlet) -> None:
     """Somebody truncates the log, or adds to it: we go on at its end, wherever that is."""
     channel = outlet.channel()
@@ -243,9 +266,16 @@ def test_fewer_files_when_fewer_are_wanted(outlet: Outlet) -> None:
     channel.close()
 
 
-def test_without_splice_it_reads_and_writes(outlet: Outlet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system has no splice(2) the same comes out, rotated in the same way (P7, P11)."""
-    monkeypatch.delattr(os, "splice")
+def refuse(*_: object, **__: object) -> int:
+    raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_without_splice_it_reads_and_writes(
+    outlet: Outlet, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    """Where there is no splice(2), or the file system refuses it, the same comes out (P7, P11)."""
+    monkeypatch.setattr(os, "splice", refuse) if refused else monkeypatch.delattr(os, "splice")
     lines = [b"%d %s\n" % (number, b"x" * (number % 90)) for number in range(500)]
     channel = outlet.channel(max_size=2000, keep=100)
     for line in lines:
@@ -256,6 +286,27 @@ def test_without_splice_it_reads_and_writes(outlet: Outlet, monkeypatch: pytest.
     assert b"".join(outlet.files()) == b"".join(lines)
     assert all(file.endswith(b"\n") and len(file) <= 2000 for file in outlet.files())
     channel.close()
+
+
+def test_what_was_read_is_not_left_lying(outlet: Outlet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without splice(2) a move leaves nothing behind that no event would tell of (P7)."""
+    monkeypatch.delattr(os, "splice")
+    outlet.write(b"x" * 1000)
+    channel = outlet.channel()
+    outlet.write(b"x" * ((1 << 20) - 1000))
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    while poll.poll(0):
+        channel.move()
+    assert sum(map(len, outlet.files())) == 1 << 20
+    channel.close()
+
+
+def test_pipe_that_cannot_be_peeked_at(outlet: Outlet) -> None:
+    """Where tee(2) fails that is an error like a refused splice: then it is read and written (P11)."""
+    outlet.write(b"x")
+    with pytest.raises(OSError, match="Invalid"):
+        Splicing(outlet.end, lambda *_: -1).peek(10)
 
 
 def test_null_device_takes_everything(outlet: Outlet) -> None:

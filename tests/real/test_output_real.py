@@ -218,11 +218,11 @@ def test_death_at_every_step_of_a_rotation(stage: Stage, litter: Litter) -> None
 
 
 def test_chatty_service_starves_nobody(stage: Stage, litter: Litter) -> None:
-    """However fast a service prints, one move takes 2 MB at the most, and the quota holds (P12)."""
+    """However fast a service prints, one move takes 1 MB at the most, and the quota holds (P12)."""
     litter.start("sh", "-c", 'exec cat /dev/zero >"$0"', stage.fifo)
     channel = stage.channel(max_size=1 << 20, keep=1)
     wait_until(channel.move, what="its first bytes")
-    assert max(channel.move() for _ in range(50)) <= 2 << 20
+    assert max(channel.move() for _ in range(50)) <= 1 << 20
     assert sum(os.path.getsize(numbered(stage.file, n)) for n in numbers(stage.file)) <= 2 << 20
     channel.close()
 
