@@ -264,3 +264,9 @@ def test_a_file_of_another_name_is_known_by_its_sections(tmp_path: Path, place: 
     path = tmp_path / "services.conf"
     path.write_text("[program:x]\ncommand=x")
     assert "[services.x]" in import_file(str(path), environ=place.environ).text
+
+
+def test_blanks_without_end_are_refused(imported: Import) -> None:
+    """A line of blanks, on which Python's parser takes quadratic time, is refused at once (P10)."""
+    with pytest.raises(ConfigError, match="holds more than 500 blanks in a row"):
+        imported(f"{X}a{' ' * 300_000}b\n")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 INCLUDE = "include"
 _MOST_FILES = 200
+_TOO_WIDE = re.compile(r"[^\S\n]{501}")  # the parser of Python takes quadratic time for them
 _HOLE = re.compile(r"%(?:(%)|\((\w+)\)(0?\d{0,2})([sd]))?")
 
 
@@ -90,6 +91,8 @@ def read_sections(source: Source) -> list[Section]:
 
 
 def _parsed(source: Source) -> list[Section]:
+    if _TOO_WIDE.search(source.text):
+        raise source.fault("", "holds more than 500 blanks in a row, expected a configuration")
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"))
     try:
         parser.read_string(source.text)
@@ -125,17 +128,21 @@ def _included(section: Section) -> Iterator[Source]:
             yield section.source.beside(path, read_text(path, from_anyone=True))
 
 
-_PAIR = re.compile(r"""\s*([^\s=,"']+)\s*=\s*("[^"]*"|'[^']*'|[^,"']*?)\s*(,|$)""")
+_KEY = re.compile(r"""\s*([^\s=,"']+)\s*=\s*""")
+_VALUE = re.compile(r"""("[^"]*"|'[^']*')\s*|[^,"']*""")  # nothing in it can fit in two ways: linear
 
 
 def pairs(value: str) -> dict[str, str] | None:
     """Read `KEY="a,b",OTHER=c`; None where it is not that."""
-    result, place = {}, 0
-    while place < len(value.rstrip()):
-        found = _PAIR.match(value, place)
-        if found is None:
+    result: dict[str, str] = {}
+    rest, place = value.rstrip(), 0
+    while place < len(rest):
+        key = _KEY.match(rest, place)
+        content = _VALUE.match(rest, key.end()) if key else None
+        if key is None or content is None:
             return None
-        text = found[2]
-        result[found[1]] = text[1:-1] if text[:1] in ('"', "'") else text
-        place = found.end()
+        result[key[1]] = content[1][1:-1] if content[1] else content[0].strip()
+        place = content.end() + 1
+        if rest[content.end() : place] not in ("", ","):
+            return None
     return result

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from guardian.config.importers.source import Source, Tables
 
 _LINE = re.compile(r"([A-Za-z0-9_-]+):\s*(\S.*)")
-_PORT = re.compile(r"""^\s*(?:export\s+)?PORT\s*=\s*["']?(\d{1,5})["']?\s*$""", re.MULTILINE)
+_PORT = re.compile(r"""^[ \t]*(?:export[ \t]+)?PORT[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*$""", re.MULTILINE)
 FIRST_PORT, NEXT_PORT = 5000, 100
 ENVIRONMENT = ".env"
 _LARGEST_PORT = 65535
