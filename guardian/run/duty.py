@@ -51,6 +51,8 @@ class Duty:
             if reason is None:
                 return due
             self.ending = self._begin(reason, now)
+        if "front" in self._sentinel.lost:
+            self.ending.hasten(now + LAST_GRACE)
         return self._end_on(self.ending, now)
 
     def hurry(self, now: float) -> None:
@@ -102,15 +104,14 @@ class Duty:
         if self._order.keep_background or self._containment.empty():
             return None, None
         self._left_since = now if self._left_since is None else self._left_since
-        if now < self._left_since + LINGER:
+        if now < self._left_since + LINGER and "front" not in self._sentinel.lost:
             return None, self._left_since + LINGER
         self._seen = self._containment.members()
         return Reason(self._order.cause, Kind.LEFT, len(self._seen)), None
 
     def _begin(self, reason: Reason, now: float) -> Ending:
         """Open the case; from here on ^C means guardian."""
-        grace = min(self._order.grace, LAST_GRACE) if reason.kind is Kind.GUARD else self._order.grace
-        self._wire.say("until", now + grace + PATIENCE)
+        self._wire.say("until", now + self._order.grace + PATIENCE)
         self._wire.say("ending", 0)
         self._growth_due = now + max(GROWTH_LOOK, REST * self.watch.cost)
         if reason.kind is Kind.PROCS:
@@ -119,7 +120,7 @@ class Duty:
             self._containment,
             reason,
             now=now,
-            grace=grace,
+            grace=self._order.grace,
             ask=self._order.ask,
             name=self._order.run_id,
             shared_group=self._sentinel.shared_group,

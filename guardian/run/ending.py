@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MOMENT = 0.0005  # seconds: whoever hides needs the processor too, to be caught or to die
 FEW = 30  # members whose command lines are read before they are signalled: a millisecond
-ASKED_AGAIN = 0.1  # seconds until those are looked for who were born while others were asked
 LONG_REST = 3  # times as long as a look took: they die sooner when nobody counts them
 CROWD = 50  # members; of more many die in the same moment
 NAMED = 100  # members whose command lines are kept; a bomb has thousands of the same
@@ -59,6 +58,12 @@ class Ending:
         if not self.case.closed:
             self.case = self.case.replace(grace=now - self.case.since)
             self._rest = now
+
+    def hasten(self, by: float) -> None:
+        """Let the grace be over at this moment, if it would be later."""
+        if self.case.phase is Phase.ASKING and self.case.since + self.case.grace > by:
+            self.case = self.case.replace(grace=by - self.case.since)
+            self._rest = min(self._rest, by)
 
     def turn(self, now: float) -> float | None:
         """Look, decide, signal; return when to look again at the latest, None when it is over.
@@ -109,8 +114,6 @@ class Ending:
         self._outcomes = self._carry_out(turn.sends, found, at_once)
         if len(newcomers) > FEW:
             self._remember(found, newcomers)
-        if turn.due is not None and newcomers and self.case.phase is Phase.ASKING:
-            return min(turn.due, now + ASKED_AGAIN)
         return turn.due
 
     def _remember(self, found: dict[ProcId, Proc], newcomers: list[ProcId]) -> None:

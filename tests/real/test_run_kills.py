@@ -102,3 +102,28 @@ def test_the_killer_of_its_own_group_hits_nobody_else(house: House, litter: Litt
     )
     assert run.wait(30) == 137
     assert not litter.alive()
+
+
+PATIENT = ("--grace", "30s")  # that nobody has who has lost a guard
+
+
+def test_the_front_and_the_command_end_together(house: House, litter: Litter) -> None:
+    """A command that kills the front and exits leaves nobody who has the whole grace (P6)."""
+    script = "trap '' TERM; setsid sleep 40 & (setsid sleep 40 &) ; kill -9 $(ps -o ppid= $PPID); exit 0"
+    words = [*PATIENT, "--", "sh", "-c", script]
+    run = litter.start(sys.executable, "-m", "guardian", "run", *words, stdout=DEVNULL, stderr=DEVNULL)
+    assert run.wait(30) == -signal.SIGKILL
+    wait_until(lambda: not litter.alive(), LOADED, what="an empty tree")
+
+
+def test_the_front_is_killed_in_the_grace(house: House, litter: Litter) -> None:
+    """The grace of a tree that is being ended is cut to what is left of the second (P6, P3)."""
+    script = "trap 'touch asked' TERM; while :; do sleep 0.1; done"
+    words = [*PATIENT, "--timeout", "300ms", "--", "sh", "-c", script]
+    run = litter.start(
+        *(sys.executable, "-m", "guardian", "run", *words), stdout=DEVNULL, stderr=DEVNULL, cwd=house.root
+    )
+    wait_until((house.root / "asked").exists, what="the question")
+    run.kill()
+    run.wait()
+    wait_until(lambda: not litter.alive(), LOADED, what="an empty tree")

@@ -12,7 +12,7 @@ from guardian.actions import Kind, Reason, Sent
 from guardian.kill.escalate import Phase
 from guardian.procs.model import Proc, ProcId
 from guardian.run import ending as module
-from guardian.run.ending import ASKED_AGAIN, CROWD, Ending
+from guardian.run.ending import CROWD, Ending
 
 GRACE = 5.0
 FIRST = 900_000_000  # above every pid that there can be: nobody could be hit
@@ -90,18 +90,6 @@ def test_who_was_just_seen_is_not_looked_at_again(pen: Pen) -> None:
     assert pen.sent == [(1, ASK), (2, ASK)]
 
 
-def test_who_was_born_meanwhile_is_asked_too(pen: Pen) -> None:
-    """Who was forked while the others were asked is asked soon, until a look finds nobody new (P3)."""
-    case = ending(pen, seen=procs(1))
-    due = case.turn(0.0)
-    assert due is not None
-    assert due <= ASKED_AGAIN
-    for expected in (due + ASKED_AGAIN, GRACE):
-        case._rest = 0.0
-        assert case.turn(due) == expected
-    assert pen.sent == [(1, ASK), (2, ASK)]
-
-
 def test_who_is_killed_at_once_is_not_stopped_before(pen: Pen) -> None:
     """Where nobody can be forked past the kill all die in the turn that ends the grace, unstopped (P1)."""
     pen.kernel = True
@@ -142,3 +130,15 @@ def test_a_crowd_that_is_asked_is_left_alone_for_a_while(pen: Pen, monkeypatch: 
     case.turn(3.5)
     assert pen.looks == 2
     assert case.case.phase is not Phase.ASKING
+
+
+def test_a_grace_can_be_cut_but_not_prolonged(pen: Pen) -> None:
+    """Who is left has no more time than the shorter of two graces (P6)."""
+    case = ending(pen, seen=procs(1, 2))
+    case.turn(0.0)
+    case.hasten(2 * GRACE)
+    assert case.case.grace == GRACE
+    case.hasten(0.4)
+    case.hasten(0.5)
+    case._rest = 0.0
+    assert case.turn(0.3) == 0.4
