@@ -62,11 +62,20 @@ class LogFile:
 
 def newest(source: Source) -> LogFile | None:
     """Open the file that is written, or the newest there is (killed in a rotation); None without any."""
+    return _end_of(source, 0)
+
+
+def oldest(source: Source) -> LogFile | None:
+    """Open the oldest file there is; None without any."""
+    return _end_of(source, -1)
+
+
+def _end_of(source: Source, end: int) -> LogFile | None:
     for _ in range(TRIES):
         states = list(identities(source.file))
         if not states:
             return None
-        opened = _open(source, *states[0])
+        opened = _open(source, *states[end])
         if opened is not None:
             return opened
     return None
@@ -106,9 +115,8 @@ def _open(source: Source, number: int, state: os.stat_result) -> LogFile | None:
 class Place:
     """Where a follower of one log is: in which file, and which older ones it is done with."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.file = newest(source)
+    def __init__(self, source: Source, file: LogFile | None) -> None:
+        self.source, self.file = source, file
         self._done: set[tuple[int, int]] = set()
         self._leave_behind(list(identities(source.file)))
 

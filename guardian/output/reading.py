@@ -10,7 +10,7 @@ import heapq
 from itertools import islice, takewhile
 
 from guardian.output.levels import level_of
-from guardian.output.logfile import LogFile, Place, Source, lines_backwards, newest, older
+from guardian.output.logfile import LogFile, Place, Source, lines_backwards, newest, older, oldest
 from guardian.values import Value
 
 TYPE_CHECKING = False
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
-BOUND = 1 << 20  # bytes of one log that are read at once, and of a line that has no end
+BOUND = 1 << 17  # bytes of one log that are read at once
+LONGEST = 1 << 20  # bytes of a line that are waited for; tail() finds the ends of longer ones too
 
 
 class LogLine(Value):
@@ -41,9 +42,25 @@ def tail(
     """Return the last lines of these logs, the oldest first.
 
     lines: how many, None means all; since: none before that time, seconds since the epoch; grep: only
-    those in which the pattern is found. Reads from the end, no more than it needs.
+    those in which the pattern is found. Reads from the end, no more than it needs, and keeps in memory
+    what it returns: for all of a large log see `read`.
     """
     return _last([_all_backwards(source) for source in sources], lines, since, grep)
+
+
+def read(sources: Sequence[Source], *, grep: re.Pattern[str] | None = None) -> Iterator[LogLine]:
+    """Return all lines of these logs, the oldest first, a part of each in memory."""
+    logs = [_forwards(source) for source in sources]
+    return _matching(heapq.merge(*logs, key=lambda line: line.at), grep)
+
+
+def _forwards(source: Source) -> Generator[LogLine]:
+    stream = _Stream(source, oldest(source))
+    try:
+        while lines := stream.read(over=True):
+            yield from lines
+    finally:
+        stream.close()
 
 
 def _last(
@@ -103,14 +120,14 @@ class Follower:
         grep: re.Pattern[str] | None = None,
     ) -> None:
         self._grep = grep
-        self._streams = [_Stream(source) for source in sources]
+        self._streams = [_from_now_on(source) for source in sources]
         wanted = lines != 0 or since is not None
         limit = None if lines == 0 else lines
         logs = [stream.before() for stream in self._streams] if wanted else []
         self._first = _last(logs, limit, since, grep)
 
     def new(self, *, over: bool = False) -> list[LogLine]:
-        """Return what has come since the last call, about 1 MB of each log at most; empty: nothing more.
+        """Return what has come since the last call, about 256 KB of each log; empty: nothing more.
 
         Never half a line, unless `over` says that nothing more will be written.
         """
@@ -131,9 +148,8 @@ class Follower:
 class _Stream:
     """Follows one log."""
 
-    def __init__(self, source: Source) -> None:
-        self._place = Place(source)
-        self._offset = _end_of_lines(self._place.file) if self._place.file is not None else 0
+    def __init__(self, source: Source, file: LogFile | None, *, offset: int = 0) -> None:
+        self._place, self._offset = Place(source, file), offset
 
     def before(self) -> Generator[LogLine]:
         """Return the lines that were there at the beginning, the newest first."""
@@ -141,7 +157,7 @@ class _Stream:
             yield from _backwards(self._place.file.again(), self._offset)
 
     def read(self, *, over: bool) -> list[LogLine]:
-        """Return the next lines, about BOUND bytes of them, of this file and of those that follow it."""
+        """Return the next lines, about twice BOUND bytes at most, of this file and of those that follow it."""
         found: list[LogLine] = []
         left = BOUND
         while left > 0:
@@ -166,8 +182,10 @@ class _Stream:
         length = file.length()
         start = self._offset if self._offset <= length else 0  # it was cut: begin again
         block = file.read(start, BOUND)
+        if len(block) == BOUND and b"\n" not in block:
+            block = file.read(start, LONGEST)
         end = block.rfind(b"\n") + 1
-        if not end and (rest or len(block) == BOUND):
+        if not end and (rest or len(block) == LONGEST):
             end = len(block)
         self._offset = start + end
         return end, [_line(file, line, file.time_of(at, length)) for at, line in _split(block[:end], start)]
@@ -188,8 +206,13 @@ def _split(block: bytes, start: int) -> Iterator[tuple[int, bytes]]:
         start += len(line) + 1
 
 
+def _from_now_on(source: Source) -> _Stream:
+    file = newest(source)
+    return _Stream(source, file, offset=_end_of_lines(file) if file is not None else 0)
+
+
 def _end_of_lines(file: LogFile) -> int:
-    """Return the offset behind the last newline, the file's end when a line is longer than BOUND."""
-    start = max(file.size - BOUND, 0)
+    """Return the offset behind the last newline, the file's end when a line is longer than LONGEST."""
+    start = max(file.size - LONGEST, 0)
     found = file.read(start, file.size - start).rfind(b"\n")
     return start + found + 1 if found >= 0 or start == 0 else file.size

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from outlet import Outlet, drain
 
 from guardian.output.channel import reserve
-from guardian.output.reading import Follower, LogLine, Source, tail
+from guardian.output.reading import Follower, LogLine, Source, read, tail
 from guardian.output.rotation import rotate
 
 TEXTS = st.lists(
@@ -63,6 +63,7 @@ def test_tail_returns_the_last_lines(printed: list[str], wanted: int, max_size: 
         expected = there[len(there) - wanted :] if wanted < len(there) else there
         found = tail([outlet.source()], lines=wanted)
         assert [(line.at, line.text) for line in found] == (expected if wanted else [])
+        assert tail([outlet.source()]) == list(read([outlet.source()]))
         assert texts(tail([outlet.source()])) == [text for _, text in there]
         channel.close()
     finally:
@@ -119,6 +120,7 @@ def test_streams_and_services_are_merged_by_time(outlet: Outlet, errors: Outlet)
         channel.move()
     sources = [outlet.source(), errors.source()]
     assert texts(tail(sources)) == ["0", "1", "2", "3", "4", "5"]
+    assert texts(list(read(sources, grep=re.compile("[1-4]")))) == ["1", "2", "3", "4"]
     assert texts(tail(sources[::-1], lines=3)) == ["2", "5", "4"]
     assert [(line.stream, line.level) for line in tail(sources, lines=2)] == [
         ("stdout", "info"),
@@ -233,6 +235,22 @@ def test_line_over_many_files_is_followed(outlet: Outlet) -> None:
     channel.close()
 
 
+def test_long_lines_are_followed_whole(outlet: Outlet) -> None:
+    """A line of 1 MB comes in one piece, a longer one in pieces while it has no end (P7)."""
+    channel = outlet.channel(max_size=32 << 20)
+    follower, got = Follower([outlet.source()]), []
+    for size in (900_000, 1_500_000):
+        line = b"x" * size + b"\n"
+        for at in range(0, len(line), 1 << 19):
+            outlet.write(line[at : at + (1 << 19)])
+            drain(channel)
+            got += [len(each.text) for each in follower.new()]
+    assert got == [900_000, 1 << 20, 1_500_000 - (1 << 20)]
+    assert [len(line.text) for line in tail([outlet.source()])] == [900_000, 1_500_000]
+    follower.close()
+    channel.close()
+
+
 def test_rotation_killed_half_way_can_be_read(outlet: Outlet) -> None:
     """Between two renames the log has no newest file: tail and follower read what there is (P6, P7)."""
     channel = outlet.channel(max_size=400)
@@ -271,6 +289,19 @@ def test_few_lines_of_a_large_log_are_read_from_its_end(tmp_path: Path) -> None:
     found = tail([source], lines=10)
     assert read_so_far() - before < 300_000
     assert texts(found) == [f"line {number}" for number in range(899_990, 900_000)]
+
+
+def test_all_of_a_large_log_is_read_in_parts(tmp_path: Path) -> None:
+    """All lines of 20 MB in two logs are given one after the other, without all of them in memory (P12)."""
+    sources = []
+    for stream in ("stdout", "stderr"):
+        log = tmp_path / f"{stream}.log"
+        log.write_bytes(b"".join(b"line %d\n" % number for number in range(900_000)))
+        sources.append(Source("web", stream, str(log), str(tmp_path / "times")))
+    before, lines = read_so_far(), read(sources)
+    assert next(lines).text == "line 0"
+    assert read_so_far() - before < 1 << 20
+    lines.close()  # type: ignore[attr-defined]
 
 
 def read_so_far() -> int:
