@@ -8,6 +8,7 @@ import typer
 
 from guardian import __version__
 from guardian.cli import config as config_commands
+from guardian.cli import ps as ps_commands
 from guardian.cli.run_help import run_command
 from guardian.errors import GuardianError, UsageError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command(name="run")(run_command())
 app.add_typer(config_commands.app, name="config")
+app.add_typer(ps_commands.app, name="ps")
 
 
 def start(words: Sequence[str]) -> int:
@@ -147,6 +149,18 @@ def doctor(*, as_json: Json = False) -> int:
     from guardian.cli.doctor import examine
 
     return examine(as_json=as_json)
+
+
+@app.command()
+def events(
+    names: ps_commands.SomeOrAll = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one record a line.")] = False,
+) -> int:
+    """Show what happens to services, as it happens, until ^C."""
+    from guardian.cli.events_here import show_events
+
+    return show_events(names or [], as_json=as_json)
 
 
 @app.command()

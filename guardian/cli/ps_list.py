@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
+from guardian.cli.here import daemon_here, project_here
 from guardian.cli.tables import show
-from guardian.config.places import find_places, working_directory
-from guardian.daemon.client import connect
-from guardian.daemon.places import Project
-from guardian.errors import UsageError
 from guardian.units import format_duration
 
 TYPE_CHECKING = False
@@ -16,7 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+__all__ = ["is_quick", "list_services", "project_here", "quick", "render"]
+
 HEADS = ("name", "state", ">pid", ">uptime", ">restarts", "health", "groups", "why")
+BAD = ("fatal", "unhealthy", "backoff")
 
 
 def is_quick(words: Sequence[str]) -> bool:
@@ -29,19 +27,9 @@ def quick(words: Sequence[str]) -> int:
     return list_services([word for word in words if word != "--json"], as_json="--json" in words)
 
 
-def project_here() -> Project:
-    """Return the project that this command is about: where the nearest guardian.toml lies."""
-    places = find_places(os.environ)
-    if not places.files:
-        raise UsageError(
-            f"there is no guardian.toml in {working_directory()} or above; write one, or go to one"
-        )
-    return Project(os.path.dirname(places.files[-1]))
-
-
 def list_services(words: Sequence[str], *, as_json: bool) -> int:
     """Print how these services stand, or all."""
-    with connect(project_here()) as daemon:
+    with daemon_here() as daemon:
         found = daemon.ask("list", words=list(words))
     if as_json:
         import json  # loaded by the client already
@@ -60,11 +48,7 @@ def render(services: list[dict[str, Any]]) -> None:
     show(HEADS, [_cells(each) for each in services], marked=[each["state"] in BAD for each in services])
 
 
-BAD = ("fatal", "unhealthy", "backoff")
-
-
 def _cells(service: dict[str, Any]) -> tuple[str, ...]:
-    waits = f"waits for {', '.join(service['waits_for'])}" if service["waits_for"] else service["why"]
     return (
         service["name"],
         service["state"],
@@ -73,5 +57,14 @@ def _cells(service: dict[str, Any]) -> tuple[str, ...]:
         str(service["restarts"]),
         service["health"] or "-",
         ",".join(service["groups"]) or "-",
-        waits,
+        reason(service),
     )
+
+
+def reason(service: dict[str, Any]) -> str:
+    """Say why a service is where it is, and what it waits for."""
+    if service["waits_for"]:
+        return f"waits for {', '.join(service['waits_for'])}"
+    if service["state"] == "backoff" and service["due"]:
+        return f"{service['why']}; starts again in {format_duration(service['due'])}"
+    return str(service["why"])

@@ -1,0 +1,64 @@
+"""The project that a command is about, and its daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from guardian.config.places import find_places, working_directory
+from guardian.daemon.client import NoDaemon, connect
+from guardian.daemon.places import Project
+from guardian.errors import UsageError
+from guardian.procs.printable import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from guardian.daemon.client import Connection
+
+
+def project_here() -> Project:
+    """Return the project that this command is about: where the nearest guardian.toml lies."""
+    places = find_places(os.environ)
+    if not places.files:
+        raise UsageError(
+            f"there is no guardian.toml in {working_directory()} or above; write one, or go to one"
+        )
+    return Project(os.path.dirname(places.files[-1]))
+
+
+def daemon_here() -> Connection:
+    """Return a conversation with the daemon of this project; NoDaemon tells what still runs without it."""
+    return daemon_of(project_here())
+
+
+def daemon_of(project: Project) -> Connection:
+    """Return a conversation with a project's daemon; NoDaemon tells what still runs without it."""
+    try:
+        return connect(project)
+    except NoDaemon as error:
+        left = remains(project)
+        if not left:
+            raise
+        told = ", ".join(f"{printable(name)} (pid {pid})" for name, pid in left)
+        raise NoDaemon(f"{error}; it takes over what still runs: {told}") from None
+
+
+def remains(project: Project) -> list[tuple[str, int]]:
+    """Return name and pid of the services whose leaders run, as far as the last daemon wrote it down."""
+    try:
+        with open(project.below("state.json"), encoding="utf-8") as file:
+            trees = json.load(file)["trees"]
+        leaders = [(tree["name"], *tree["leader"]) for tree in trees.values() if tree["leader"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []  # none, or half of one: the next daemon says so
+    return [(str(name), pid) for name, pid, start in leaders if _start_of(pid) == start]
+
+
+def _start_of(pid: int) -> int | None:
+    """Return the start time in ticks of the process that has this pid now (proc_pid_stat(5))."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
