@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     Sets = dict[str, frozenset[str]]  # service → its folders
 
 ROUNDS = 20  # looks for folders that came while one looked; of later ones the next change tells
+# Seconds before each attempt when the kernel's limit is reached: what a failed one has taken is given
+# back by a thread of the library's, and nothing tells when.
+PAUSES = (0.0, 0.1, 0.3, 1.0)
 NONE: frozenset[str] = frozenset()
 
 
@@ -46,11 +49,13 @@ class FileWatch:
         self._one = asyncio.Lock()  # one at a time changes the set
         self._task: asyncio.Task[None] | None = None
         self._again = False  # folders came or went while the task was at work
+        self._closing = False
 
     async def watch(self, wanted: Mapping[str, Watched]) -> None:
         """Watch these from now on, and no others; what happens after the return is heard.
 
-        A folder that does not exist is waited for. watchfiles is imported when there is something to watch.
+        A folder that does not exist is waited for. watchfiles is imported when there is something to
+        watch. Not to be cancelled: a thread is at work.
         """
         async with self._one:
             before, self._wanted = self._wanted, dict(wanted)
@@ -62,9 +67,9 @@ class FileWatch:
 
     async def close(self) -> None:
         """Watch nothing any more."""
+        self._closing = True
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task])  # not cancelled: its thread would make an ear that nobody closes
         async with self._one:
             self._wanted, self._sets = {}, {}
             await self._let_go()
@@ -98,11 +103,11 @@ class FileWatch:
 
     def _start_following(self) -> None:
         self._again = True
-        if self._task is None or self._task.done():
+        if not self._closing and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
-        while self._again:
+        while self._again and not self._closing:
             async with self._one:
                 await self._follow()
 
@@ -111,6 +116,8 @@ class FileWatch:
     async def _follow(self) -> None:
         """Watch the folders that there are now, until looking again finds no others."""
         for _ in range(ROUNDS):
+            if self._closing:
+                return
             self._again = False
             found = await asyncio.to_thread(self._look)
             if found == self._sets and not self._again:
@@ -161,17 +168,20 @@ class FileWatch:
         def heard(changes: Changes) -> None:
             loop.call_soon_threadsafe(self._deliver, changes)
 
-        try:
-            return await asyncio.to_thread(Ear, union, heard)
-        except (FileNotFoundError, PermissionError):
-            return None
-        except LimitReached as error:
-            if self._ear is not None:
+        why = ""
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                return await asyncio.to_thread(Ear, union, heard)
+            except (FileNotFoundError, PermissionError):
+                return None
+            except LimitReached as error:
+                why = str(error)
                 await self._let_go()  # its folders count too: without it there may be room
-            else:
-                self._give_up({max(found, key=lambda name: len(found[name]))}, found, str(error))
-        except Unwatchable as error:
-            self._give_up(set(found), found, str(error))
+            except Unwatchable as error:
+                self._give_up(set(found), found, str(error))
+                return None
+        self._give_up({max(found, key=lambda name: len(found[name]))}, found, why)
         return None
 
     def _give_up(self, names: set[str], found: Sets, why: str) -> None:

@@ -114,10 +114,10 @@ async def test_a_flood_starves_nobody(inbox: Inbox, litter: Litter) -> None:
     """While one service sends as fast as it can, the loop goes on with its other work."""
     code = SENDER.replace("s.sendto", "while True: s.sendto")
     litter.python(code, fuse=20, env={**os.environ, "NOTIFY_SOCKET": inbox.socket.path})
-    await inbox.next()
-    for _ in range(100):
-        await asyncio.wait_for(asyncio.sleep(0), SOON)
-    assert inbox.told.qsize() > 0
+    for _ in range(10):
+        await inbox.next()
+        for _ in range(10):
+            await asyncio.wait_for(asyncio.sleep(0), SOON)
 
 
 async def test_what_an_earlier_daemon_left_is_replaced(inbox: Inbox) -> None:

@@ -29,6 +29,11 @@ async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     """Say nothing and go."""
 
 
+async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Read a request and go."""
+    await reader.readuntil(b"\r\n\r\n")
+
+
 async def streams(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer 200 and never stop."""
     await reader.readuntil(b"\r\n\r\n")
