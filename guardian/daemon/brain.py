@@ -78,6 +78,8 @@ class Brain:
         )
         self.outputs.wanted = lambda name: self.bus.wants("output", name)
         self.outputs.moved = self._log_grown
+        self.outputs.hold = lambda fifo: self._ask_keeper({"hold": fifo})
+        self.outputs.let_go = lambda fifo: self._ask_keeper({"let_go": fifo})
         self.bus.changed = self.outputs.choose_listeners
         self.sentry = Sentry(project, complain=log.warning)
         self._happened: list[Event] = []
@@ -101,9 +103,9 @@ class Brain:
     def _adopt(self, have: Iterable[Message]) -> None:
         self.memory, records = self.store.load()
         known = {message["child"]: message for message in have}
+        for record in records:  # what is gone by now may have printed something that nobody has read
+            self._open_output(self.memory.life(record.name).spec)
         found = self.trees.adopt(records, known)
-        for tree in self.trees.by_id.values():
-            self._open_output(self.memory.life(tree.record.name).spec)
         self.tell(*found, *self._lost())
         self._decide()
         self._adopted.set_result(None)
@@ -121,6 +123,8 @@ class Brain:
         for message in self._line.heard():
             if "have" in message:
                 self.trees.family.keeper = message["keeper"]
+                for fifo in self.outputs.fifos:
+                    self.outputs.hold(fifo)
                 if not self._adopted.done():
                     self._adopt(message["have"])
             elif "signal" in message:
