@@ -22,6 +22,7 @@ PSUTIL_SIGNALLING = (".send_signal", ".terminate", ".suspend", ".resume", ".kill
 # Who may name one of them all the same, and why no stranger can be hit.
 ALLOWED = {
     "guardian/kill/signals.py": (SIGNALLING, "the one file"),
+    "guardian/keep/keeper.py": ({"os.kill"}, "its brain: a child that it has not reaped"),
     "guardian/run/front.py": ({"os.kill"}, "its sentinel: a child that it has not reaped"),
     "guardian/run/handles.py": ({"signal.pidfd_send_signal", "os.kill"}, "the other guardian, which made it"),
     "guardian/run/leader.py": ({"os.kill"}, "the command: a child that it has not reaped"),

@@ -55,7 +55,14 @@ class Outputs:
         self.need: set[str] = set()  # services whose lines are searched
         self.wanted: Callable[[str], bool] = lambda _: False  # whether somebody else wants those of a service
         self.moved: Callable[[str], None] = lambda _: None  # told whenever a log of a service has grown
+        self.hold: Callable[[str], None] = lambda _: None  # let the keeper keep a FIFO open
+        self.let_go: Callable[[str], None] = lambda _: None
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def fifos(self) -> list[str]:
+        """The FIFOs that are listened to."""
+        return list(self._channels)
 
     def open(self, spec: ServiceSpec) -> tuple[str, str]:
         """Return the paths of the FIFOs for stdout and stderr, the second empty when it is the same.
@@ -82,6 +89,7 @@ class Outputs:
         )
         self.close(log.fifo)
         self._channels[log.fifo] = log, channel
+        self.hold(log.fifo)
         self._choose_listener(log, channel)
         self._loop.add_reader(channel.fileno(), self._move, log.fifo)
 
@@ -153,4 +161,5 @@ class Outputs:
         self.drain(name)
         for fifo in [fifo for fifo, (log, _) in self._channels.items() if log.service == name]:
             self.close(fifo)
+            self.let_go(fifo)
             os.unlink(fifo)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -31,7 +30,6 @@ def live(project: Project, end: socket.socket, *, lock: int, listening: int) -> 
     name_process("guardian-brain")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    _allow_many_files()
     log = open_log(project)
     try:
         return asyncio.run(_live(project, Line(end), log, lock=lock, listening=listening))
@@ -63,12 +61,6 @@ async def _live(project: Project, line: Line, log: logging.Logger, *, lock: int,
     brain.say_bye(code)
     log.info("the daemon ends")
     return code
-
-
-def _allow_many_files() -> None:
-    """Raise our limit of open files as far as it goes: four for each service (getrlimit(2))."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def open_log(project: Project) -> logging.Logger:

@@ -10,6 +10,7 @@ import sys
 from guardian.daemon.places import Project
 from guardian.errors import GuardianError
 from guardian.keep.keeper import Keeper
+from guardian.keep.limits import allow_as_before
 from guardian.keep.line import pair
 from guardian.procs.model import ProcId
 
@@ -103,6 +104,7 @@ def _become(words: list[str], log: str, keep: tuple[int, ...]) -> NoReturn:
     os.dup2(said, 2)
     for fd in keep:
         os.set_inheritable(fd, True)
+    allow_as_before()  # a brain that starts a keeper has raised it
     os.execv(words[0], words)
 
 

@@ -7,6 +7,7 @@ import resource
 
 from guardian.contain import mark
 from guardian.contain.rawsignal import signal
+from guardian.keep.limits import allow_as_before
 from guardian.run.command import execute
 from guardian.values import Value
 
@@ -51,8 +52,9 @@ def become(launch: Launch, word: int) -> NoReturn:
     try:
         _become(launch)
     except Failure as failure:
-        os.write(word, f"{failure.step} {failure.errno}".encode())
-    os._exit(127)
+        os.write(word, f"{failure.step} {failure.errno}".encode("ascii"))
+    finally:
+        os._exit(127)  # also when nobody reads the word: there must be no second keeper
 
 
 def _become(launch: Launch) -> NoReturn:
@@ -100,6 +102,7 @@ def _is_inside(folder: str) -> bool:
 def _limit(launch: Launch) -> None:
     if launch.umask >= 0:
         os.umask(launch.umask)
+    allow_as_before()
     for name, value in launch.rlimits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
     if launch.mark:

@@ -103,7 +103,7 @@ class Nursery:
     def _ended(self, pid: int, status: int) -> Iterator[Message]:
         key = self._pids.pop(pid, None)
         if key is None:
-            yield {"orphan": pid}
+            yield {"orphan": pid, "status": status}
             return
         child = self.children[key]
         if child.word >= 0:  # it ended so soon that nobody has read its word yet

@@ -89,7 +89,7 @@ def test_down_leaves_nobody(owned: Project) -> None:
 
 
 def test_the_old_generation_is_gone_before_a_restart(owned: Project) -> None:
-    """After a crash the next leader finds 0 of the last one's children alive, and they had their time (P1, P3)."""
+    """A crashed leader's children have their time and are gone before the next leader starts (P1, P3)."""
     folder = family(owned, "crash")
     up(owned, folder, generations=2)
     overlaps = [lines[0].split()[0] for lines in notes(folder, "overlap")]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ class Project:
         for pid, start in starts.items():
             end(pid, start)
         for pid, start in starts.items():
-            wait_until(lambda pid=pid, start=start: start_of(pid) != start, PATIENCE, what=f"end of {pid}")
+            wait_until(partial(_is_gone, pid, start), PATIENCE, what=f"end of {pid}")
 
     def members(self) -> set[int]:
         """Return everybody who belongs to a tree that is written down, by the number that it carries."""
@@ -218,6 +219,10 @@ def toml(value: object) -> str:
 def python(code: str, *words: str) -> dict[str, object]:
     """Return the command of a service that is a Python program; quick to start."""
     return {"command": sys.executable, "args": ["-S", "-E", "-c", code, *words]}
+
+
+def _is_gone(pid: int, start: int | None) -> bool:
+    return start_of(pid) != start
 
 
 def has_variable(name: str, value: str) -> list[int]:
