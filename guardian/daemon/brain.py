@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from guardian.daemon.places import Project
-    from guardian.daemon.store import Store
+    from guardian.daemon.store import Store, TreeRecord
     from guardian.daemon.trees import Tree
     from guardian.keep.launch import Launch
     from guardian.keep.line import Line, Message
@@ -101,7 +101,7 @@ class Brain:
         await self._adopted
 
     def _adopt(self, have: Iterable[Message]) -> None:
-        self.memory, records = self.store.load()
+        self.memory, records = self._remembered()
         known = {message["child"]: message for message in have}
         for record in records:  # what is gone by now may have printed something that nobody has read
             self._open_output(self.memory.life(record.name).spec)
@@ -109,6 +109,17 @@ class Brain:
         self.tell(*found, *self._lost())
         self._decide()
         self._adopted.set_result(None)
+
+    def _remembered(self) -> tuple[Memory, list[TreeRecord]]:
+        """Return what the last daemon wrote down; without it the keeper's children are all that is known."""
+        try:
+            return self.store.load()
+        except GuardianError as error:
+            self.log.error("%s; going on with what the keeper knows", error)
+            self.log.error("the state is kept as %s", self.store.set_aside())
+            wanted = tuple(spec.name for spec in self.roster.specs.values() if spec.autostart)
+            self.tell(events.Ask(events.Wish.START, wanted, "what was wanted is not known"))
+            return Memory(), []
 
     def _lost(self) -> list[Event]:
         """Return that the trees are gone of which nothing was found, though something should run."""
@@ -175,10 +186,14 @@ class Brain:
         decision = decide(self.roster, self.memory, happened, now, chance=chance)
         self.memory = decision.memory
         self.store.note_lives(decision.memory)
-        for action in decision.actions:
+        told = [action for action in decision.actions if isinstance(action, effects.Emit)]
+        done = [action for action in decision.actions if not isinstance(action, effects.Emit)]
+        for action in done:
             DOING[type(action)](self, action)
-        self._write_down(now=any(isinstance(action, effects.Spawn) for action in decision.actions))
+        self._write_down(now=any(isinstance(action, effects.Spawn) for action in done))
         self.trees.launch()
+        for emit in told:  # last: journal and log need not hold up a start
+            self._emit(emit)
         self._wake_at(decision.due)
         decided, self._decided = self._decided, []
         for future in decided:
@@ -307,5 +322,4 @@ DOING: dict[type[Effect], Callable[[Brain, Any], None]] = {
     effects.Signal: Brain._signal,
     effects.Probe: Brain._probe,
     effects.StopProbe: Brain._stop_probe,
-    effects.Emit: Brain._emit,
 }

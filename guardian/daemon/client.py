@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1  # as in protocol.py, which costs msgspec; a test compares them
 PART = 1 << 16
+PATIENCE = 20.0  # seconds that a daemon has to greet us: a new brain may have to be born
 ENDED = "the daemon has ended while it was asked; how things stand tells: guardian ps list"
 
 
@@ -123,9 +124,14 @@ def connect(project: Project) -> Connection:
         end.close()
         raise NoDaemon(f"the daemon of {project.root} is another user's ({project.socket})") from None
     made = Connection(end)
+    end.settimeout(PATIENCE)
     try:
         made.welcome = made.ask("hello", protocol=PROTOCOL, version=__version__)
     except NoDaemon:
         made.close()
         raise NoDaemon(f"the daemon of {project.root} hung up; try again") from None
+    except TimeoutError:
+        text = f"the daemon of {project.root} does not answer for {PATIENCE:g} s; see {project.log}"
+        raise NoDaemon(text) from None
+    end.settimeout(None)
     return made

@@ -88,6 +88,7 @@ class Store:
         self._lives: dict[str, Life] = {}
         self._trees: dict[str, TreeRecord] = {}
         self._encoded: dict[str, bytes] = {}  # by service the life, by the id of a tree its record
+        self._specs: dict[str, tuple[ServiceSpec | None, bytes]] = {}  # with which a life was started
         self._path = project.below("state.json")
         self.dirty = False
 
@@ -104,6 +105,7 @@ class Store:
         for name in self._lives.keys() - memory.services.keys():
             del self._lives[name]
             self._encoded.pop(name, None)
+            self._specs.pop(name, None)
             self.dirty = True
 
     # trees
@@ -126,11 +128,24 @@ class Store:
         """Write what has changed; GuardianError when that is not possible."""
         if not self.dirty:
             return
-        lives = b",".join(self._pair(name, self._plain_life) for name in self._lives)
-        trees = b",".join(self._pair(key, self._plain_tree) for key in self._trees)
-        head = msgspec.json.encode({"boot": self.boot, "forgotten": self._forgotten})
-        write(self._path, head[:-1] + b',"lives":{' + lives + b'},"trees":{' + trees + b"}}")
+        head = {"boot": self.boot, "forgotten": self._forgotten}
+        parts = {
+            b"lives": [self._pair(name, self._plain_life) for name in self._lives],
+            b"specs": [self._spec(life) for life in self._lives.values()],
+            b"trees": [self._pair(key, self._plain_tree) for key in self._trees],
+        }
+        tables = [b'"%b":{%b}' % (name, b",".join(pairs)) for name, pairs in parts.items()]
+        write(self._path, msgspec.json.encode(head)[:-1] + b"," + b",".join(tables) + b"}")
         self.dirty = False
+
+    def _spec(self, life: Life) -> bytes:
+        """Return the configuration that a life was started with; it is large, and hardly ever changes."""
+        spec, encoded = self._specs.get(life.name, (None, b""))
+        if not encoded or spec is not life.spec:
+            plain = saving.plain(life.spec) if life.spec is not None else None
+            encoded = msgspec.json.encode(life.name) + b":" + msgspec.json.encode(plain)
+            self._specs[life.name] = life.spec, encoded
+        return encoded
 
     def _pair(self, key: str, plain: Callable[[str], object]) -> bytes:
         if key not in self._encoded:
@@ -138,21 +153,29 @@ class Store:
         return self._encoded[key]
 
     def _plain_life(self, name: str) -> object:
-        return saving.plain(self._lives[name])
+        return saving.plain(self._lives[name].replace(spec=None))
 
     def _plain_tree(self, key: str) -> object:
         tree = self._trees[key]
         leader = tree.leader.astuple() if tree.leader else None
         return tree.asdict() | {"mark": tree.mark.astuple(), "leader": leader}
 
+    def set_aside(self) -> str:
+        """Put a state that cannot be read out of the way, for a person to look at; return its new path."""
+        broken = f"{self._path}.broken"
+        os.replace(self._path, broken)
+        return broken
+
     def load(self) -> tuple[Memory, list[TreeRecord]]:
         """Return the memory of the last daemon, and every tree that may run.
 
         Of before the last boot only what outlives one.
         """
-        found = read(self._path) or {"boot": self.boot, "forgotten": 0, "lives": {}, "trees": {}}
+        found = read(self._path)
+        if found is None:
+            return Memory(), []
         try:
-            memory = saving.memory(found["lives"], forgotten=found["forgotten"])
+            memory = saving.memory(found["lives"], found["specs"], forgotten=found["forgotten"])
             trees = [_tree_record(plain) for plain in found["trees"].values()]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise GuardianError(f"{self._path} is not what guardian wrote ({error}); remove it") from None

@@ -167,7 +167,11 @@ class Trees:
     def adopt(self, records: Iterable[TreeRecord], have: dict[str, Message]) -> list[Event]:
         """Take over what an earlier brain left; return what has become of it."""
         found: list[Event] = []
-        for record in records:
+        written = {record.id: record for record in records}
+        unwritten = {
+            key: self._unwritten(key, message) for key, message in have.items() if key not in written
+        }
+        for record in (written | unwritten).values():
             tree = self.by_id[record.id] = self._tree(record)
             known = have.get(record.id)
             if known is not None and known["starting"]:
@@ -176,6 +180,13 @@ class Trees:
                 self.family.scattered = True  # its leader was another keeper's, or has ended: so may they
             found += self._adopted(tree, known)
         return found
+
+    def _unwritten(self, key: str, message: Message) -> TreeRecord:
+        """Return what can be seen of a child of the keeper of which nothing is written."""
+        name, _, generation = key.rpartition(":")
+        number = max(0, mark.of(message["pid"]))
+        who = ProcId(message["pid"], message["start"])
+        return TreeRecord(name, int(generation), mark.Mark(number), "", self._store.boot, who)
 
     def _adopted(self, tree: Tree, known: Message | None) -> list[Event]:
         if known is not None:
@@ -304,7 +315,7 @@ class Trees:
         self._tell(events.TreeGone(tree.record.name, tree.record.generation))
 
     def _forget(self, tree: Tree) -> None:
-        tree.kin.close()
+        self._loop.call_soon(tree.kin.close)
         self._store.forget_tree(tree.record.id)
 
     def _nudge_soon(self) -> None:

@@ -64,12 +64,20 @@ def plain(value: Value) -> object:
     return _plain(value)
 
 
-def memory(lives: object, *, forgotten: int) -> Memory:
-    """Return the memory of these lives, by name as `plain` made them; ValueError when one is none."""
-    if not isinstance(lives, Mapping):
+def memory(lives: object, specs: object, *, forgotten: int) -> Memory:
+    """Return the memory of these lives, and what they were started with, by name as `plain` made them.
+
+    ValueError when one is not what it should be.
+    """
+    if not isinstance(lives, Mapping) or not isinstance(specs, Mapping):
         raise ValueError("the lives of the services are no table")
     made = {name: _value(life) for name, life in lives.items()}
-    services = {name: Service(life) for name, life in made.items() if isinstance(life, Life)}
+    given = {name: _value(spec) for name, spec in specs.items()}
+    services = {
+        name: Service(life.replace(spec=given.get(name)))
+        for name, life in made.items()
+        if isinstance(life, Life)
+    }
     if len(services) < len(made):
         raise ValueError("the life of a service is not what guardian wrote")
     return Memory(services, forgotten=forgotten)
