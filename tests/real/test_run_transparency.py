@@ -324,6 +324,57 @@ def test_without_proc_nothing_is_launched(needs_root: None, house: House, litter
     assert "/proc" in err
 
 
+@pytest.mark.parametrize("hidepid", ["1", "2"])
+def test_where_proc_hides_others_the_tree_is_ended(
+    hidepid: str, needs_root: None, house: House, litter: Litter
+) -> None:
+    """An ordinary user who sees only their own processes sees the whole tree, and ends it (P1, P11)."""
+    nobody = (
+        "setpriv",
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+        "sh",
+        "-c",
+        'exec "$@"',
+        "sh",
+    )
+    tries = ((python, "-c", "import guardian.run.wrap") for python in (sys.executable, "/usr/bin/python3"))
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    able = [each[0] for each in tries if not subprocess.run([*nobody, *each], env=environment).returncode]
+    if not able:
+        pytest.skip("that user may start no Python here")
+    guardian = (*nobody, able[0], "-m", "guardian", "run")
+    for folder in (house.root, house.home, house.state, house.runtime, house.cache):
+        os.chown(folder, 65534, 65534)
+    os.chown(house.config, 65534, 65534)
+    script = "setsid sleep 40 & (setsid env -i sleep 40 &) ; trap '' TERM; while :; do sleep 1; done"
+    run = litter.start(
+        *(
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            f'mount -t proc -o hidepid={hidepid} proc /proc && exec "$@"',
+            "sh",
+        ),
+        *(
+            "env",
+            "-u",
+            "GUARDIAN_CONFIG",
+            f"PYTHONPATH={ROOT}",
+        ),  # to read one needs what that Python may not have
+        *(*guardian, "--timeout", "700ms", "--grace", "200ms", "--", "sh", "-c", script),
+        stderr=PIPE,
+        cwd=house.root,
+    )
+    _, err = run.communicate(timeout=30)
+    assert (run.returncode, litter.alive()) == (124, set()), err
+    assert "still there" not in err
+
+
 def owner_case(litter: Litter, act: Callable[[subprocess.Popen[str]], None]) -> int:
     """Bind a run to a process, let that process end, and return the run's exit code."""
     owner = litter.start("sleep", "50")
