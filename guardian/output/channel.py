@@ -76,7 +76,7 @@ class Channel:
         self._folder, self._clock = times_folder(times, self.file), clock
         self._times: Times | None = None
         self._log, self._known, self._size = -1, (-1, -1), 0
-        self._told, self._moved_at = -1, time.monotonic()
+        self._told, self._moved_at, self._pace = -1, time.monotonic(), 0.0
         self._fifo = open_fifo(fifo)
         self._inlet = inlet(self._fifo)
         self._capacity = capacity(self._fifo)
@@ -238,10 +238,15 @@ class Channel:
             self.lines(block[:end])
 
     def _rest_after(self, moved: int) -> None:
-        """Let half a pipe gather before the next look, at most for REST."""
+        """Let half a pipe gather before the next look, at most for REST.
+
+        How fast it fills is not told by one small move between two large ones: the pace of the past
+        counts for half as much each time.
+        """
         now = time.monotonic()
-        since, self._moved_at = now - self._moved_at, now
-        self.rest = min(REST, since * self._capacity / 2 / moved) if moved else 0.0
+        self._pace = max(moved / (now - self._moved_at), self._pace / 2)
+        self._moved_at = now
+        self.rest = min(REST, self._capacity / 2 / self._pace) if moved else 0.0
 
     def _refused(self, error: OSError) -> OutputError:
         what = ADVICE.get(error.errno or 0, "make it writable")

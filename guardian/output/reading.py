@@ -157,7 +157,7 @@ class _Stream:
             yield from _backwards(self._place.file.again(), self._offset)
 
     def read(self, *, over: bool) -> list[LogLine]:
-        """Return the next lines, about twice BOUND bytes at most, of this file and of those that follow it."""
+        """Return the next lines, about twice BOUND bytes at most, of this file and those that follow."""
         found: list[LogLine] = []
         left = BOUND
         while left > 0:
