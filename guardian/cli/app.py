@@ -133,11 +133,16 @@ def monitor(
 
 @app.command()
 def why(
-    which: Annotated[str, typer.Argument(metavar="[RUN|PID]", help="Which; the last without it.")] = "",
+    which: Annotated[
+        str,
+        typer.Argument(
+            metavar="[RUN|PID|SERVICE]", help="A run, a pid or a service; the last one without it."
+        ),
+    ] = "",
     *,
     as_json: Json = False,
 ) -> int:
-    """Tell the last intervention, or that of a run or a pid: what, whom, why, which signals when."""
+    """Tell the last intervention, that of a run or a pid, or how a service came to be as it is."""
     from guardian.cli.why import tell
 
     return tell(which, as_json=as_json)
@@ -165,21 +170,37 @@ def events(
 
 @app.command()
 def up(
+    names: ps_commands.SomeOrAll = None,
     *,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Go on in the background.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="In the background; return when they are ready, 1 when not.")
+    ] = False,
+    timeout: ps_commands.Timeout = ps_commands.START_WITHIN,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Events only, no output of services.")] = False,
 ) -> int:
-    """Start the services of guardian.toml and keep them running, until ^C; with --detach until `down`."""
-    from guardian.cli.up import bring_up
+    """Start the services of guardian.toml and keep them running, in the foreground until ^C.
 
-    return bring_up(detach=detach)
+    ^C, SIGTERM and SIGHUP stop them all, a second ^C at once. Where a daemon runs already, it takes
+    over what guardian.toml says now, as reload does, and ^C only detaches. With names: only these,
+    and what they depend on.
+    """
+    from guardian.cli.up import Way, bring_up
+
+    return bring_up(names or [], Way(detach=detach, wait=wait, timeout=timeout, quiet=quiet))
 
 
 @app.command()
-def down() -> int:
+def down(
+    *,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="DURATION", help="Force what is left then; 0: stop_timeout.")
+    ] = "0",
+) -> int:
     """Stop all services of this project, and its daemon. Exit 1 when something would not go."""
     from guardian.cli.up import bring_down
 
-    return bring_down()
+    return bring_down(timeout=timeout)
 
 
 @app.command()
@@ -188,8 +209,9 @@ def reload(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
     ] = False,
+    as_json: Json = False,
 ) -> int:
     """Take what guardian.toml says now: start, stop and restart only what changed."""
     from guardian.cli.up import read_again
 
-    return read_again(dry_run=dry_run)
+    return read_again(dry_run=dry_run, as_json=as_json)

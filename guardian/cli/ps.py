@@ -114,7 +114,7 @@ def status(names: SomeOrAll = None, *, as_json: Json = False) -> int:
 
 @app.command()
 @on_the_edge
-def logs(  # noqa: PLR0913 - options of one command
+def logs(
     names: SomeOrAll = None,
     *,
     lines: Lines = "",

@@ -1,4 +1,4 @@
-"""`guardian ps start|stop|restart|signal|remove`: ask the daemon, wait until it is so, say what came of it."""
+"""`guardian ps start|stop|restart|signal|remove`: ask, wait until it is so, say what came of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`guardian why`: the receipt of an intervention, in prose."""
+"""`guardian why`: the receipt of an intervention, or the last that happened to a service, in prose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from guardian.procs.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from guardian.effects.journal import Journal
 
@@ -22,10 +22,15 @@ NOTHING = 1
 def receipts(journal: Journal) -> Iterator[Receipt]:
     """Return the receipts of a journal, the newest first."""
     for record in journal.read():
-        found = record.get("receipt")
-        receipt = read_receipt(found) if isinstance(found, dict) else None
+        receipt = receipt_in(record)
         if receipt is not None:
             yield receipt
+
+
+def receipt_in(record: Mapping[str, object]) -> Receipt | None:
+    """Return the receipt that a record holds, if it holds one."""
+    found = record.get("receipt")
+    return read_receipt(found) if isinstance(found, dict) else None
 
 
 def concerns(receipt: Receipt, which: str) -> bool:
@@ -36,16 +41,30 @@ def concerns(receipt: Receipt, which: str) -> bool:
 
 
 def tell(which: str, *, as_json: bool) -> int:
-    """Print one receipt; exit 1 when there is none, which is `null` in JSON."""
+    """Print one receipt, or how a service came to be as it is; exit 1 when there is neither: `null`."""
     journal = open_journal(load_settings().journal)
     found = next((each for each in receipts(journal) if concerns(each, which)), None)
+    if found is None and which and _tell_service(journal, which, as_json=as_json):
+        return 0
     if found is None:
         about = f" about {printable(which)}" if which else ""
         print("null" if as_json else f"no intervention{about} is in the journal {journal.path}")
         return NOTHING
-    if as_json:
-        print(json.dumps(found.record(), ensure_ascii=True))
-    else:
-        when = time.strftime("%Y-%m-%d at %H:%M:%S", time.localtime(found.at))
-        print(prose(found, when=when))
+    print(json.dumps(found.record(), ensure_ascii=True) if as_json else dated(found))
     return 0
+
+
+def dated(receipt: Receipt) -> str:
+    """Tell a receipt in sentences."""
+    return prose(receipt, when=time.strftime("%Y-%m-%d at %H:%M:%S", time.localtime(receipt.at)))
+
+
+def _tell_service(journal: Journal, name: str, *, as_json: bool) -> bool:
+    """Print what happened to a service; whether anything is known of it."""
+    from guardian.cli.why_service import past_of, story  # late: receipts of runs need none of it
+
+    past = past_of(journal, name)
+    if not past.events:
+        return False
+    print(json.dumps(past.record(), ensure_ascii=True) if as_json else "\n".join(story(past)))
+    return True
