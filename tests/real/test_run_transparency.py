@@ -324,51 +324,36 @@ def test_without_proc_nothing_is_launched(needs_root: None, house: House, litter
     assert "/proc" in err
 
 
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+EXEC = 'exec "$@"'  # of a shell: the first exec of who gave up root's rights still has them
+
+
+def python_of_nobody() -> str:
+    """Return a Python that an ordinary user may start; a virtual environment's may lie in root's home."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        tried = [*NOBODY, "sh", "-c", EXEC, "sh", python, "-c", "import guardian.run.wrap"]
+        if not subprocess.run(tried, env={"PYTHONPATH": ROOT}, capture_output=True).returncode:
+            return python
+    return pytest.skip("an ordinary user may start no Python here")
+
+
 @pytest.mark.parametrize("hidepid", ["1", "2"])
 def test_where_proc_hides_others_the_tree_is_ended(
     hidepid: str, needs_root: None, house: House, litter: Litter
 ) -> None:
     """An ordinary user who sees only their own processes sees the whole tree, and ends it (P1, P11)."""
-    nobody = (
-        "setpriv",
-        "--reuid",
-        "65534",
-        "--regid",
-        "65534",
-        "--clear-groups",
-        "sh",
-        "-c",
-        'exec "$@"',
-        "sh",
-    )
-    tries = ((python, "-c", "import guardian.run.wrap") for python in (sys.executable, "/usr/bin/python3"))
-    environment = {**os.environ, "PYTHONPATH": ROOT}
-    able = [each[0] for each in tries if not subprocess.run([*nobody, *each], env=environment).returncode]
-    if not able:
-        pytest.skip("that user may start no Python here")
-    guardian = (*nobody, able[0], "-m", "guardian", "run")
-    for folder in (house.root, house.home, house.state, house.runtime, house.cache):
-        os.chown(folder, 65534, 65534)
-    os.chown(house.config, 65534, 65534)
-    script = "setsid sleep 40 & (setsid env -i sleep 40 &) ; trap '' TERM; while :; do sleep 1; done"
+    script = "setsid sleep 40 & (setsid sleep 40 &) ; trap '' TERM; while :; do sleep 1; done"
+    os.chown(house.home, 65534, 65534)
+    # no variables of guardian's: to read settings takes a library that this Python may not have
+    clean = ["env", "-i", f"PATH={os.environ['PATH']}", f"HOME={house.home}", f"PYTHONPATH={ROOT}"]
+    clean.append(f"{MARK}={litter.mark}")
+    limits = ["--timeout", "700ms", "--grace", "200ms"]
     run = litter.start(
-        *(
-            "unshare",
-            "--mount",
-            "sh",
-            "-c",
-            f'mount -t proc -o hidepid={hidepid} proc /proc && exec "$@"',
-            "sh",
-        ),
-        *(
-            "env",
-            "-u",
-            "GUARDIAN_CONFIG",
-            f"PYTHONPATH={ROOT}",
-        ),  # to read one needs what that Python may not have
-        *(*guardian, "--timeout", "700ms", "--grace", "200ms", "--", "sh", "-c", script),
+        *("unshare", "--mount", "sh", "-c", f"mount -t proc -o hidepid={hidepid} proc /proc && {EXEC}", "sh"),
+        *(*clean, *NOBODY, "sh", "-c", EXEC, "sh"),
+        *(python_of_nobody(), "-m", "guardian", "run", *limits, "--", "sh", "-c", script),
         stderr=PIPE,
-        cwd=house.root,
+        cwd="/",
     )
     _, err = run.communicate(timeout=30)
     assert (run.returncode, litter.alive()) == (124, set()), err
