@@ -192,8 +192,8 @@ class Brain:
             DOING[type(action)](self, action)
         self._write_down(now=any(isinstance(action, effects.Spawn) for action in done))
         self.trees.launch()
-        for emit in told:  # last: journal and log need not hold up a start
-            self._emit(emit)
+        if told:
+            self._loop.call_soon(self._tell_of, told)  # journal and log hold up no start
         self._wake_at(decision.due)
         decided, self._decided = self._decided, []
         for future in decided:
@@ -265,9 +265,9 @@ class Brain:
         self.outputs.drain(tree.record.name)
         self.scales.forget(tree)
 
-    def _emit(self, action: effects.Emit) -> None:
-        event = self.registrar.event(action)
-        self.bus.publish(event)
+    def _tell_of(self, told: list[effects.Emit]) -> None:
+        for emit in told:
+            self.bus.publish(self.registrar.event(emit))
 
     def _heard_output(self, name: str, stream: str, lines: list[bytes]) -> None:
         self.senses.heard(name, lines)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 from guardian.daemon.surroundings import folder_of, launch_of
 from guardian.errors import GuardianError
-from guardian.services import events
+from guardian.services import events, watching
 from guardian.services.tending import check_of
 
 TYPE_CHECKING = False
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from guardian.daemon.trees import Trees
     from guardian.probes.files import FileWatch
     from guardian.probes.finding import Finding
+    from guardian.probes.folders import Watched
     from guardian.probes.look import Looker
     from guardian.probes.notify import NotifySocket, Told
     from guardian.probes.pattern import Pattern
@@ -54,6 +56,7 @@ class Senses:
         self._heard_at: dict[str, float] = {}
         self._sockets: dict[str, NotifySocket] = {}
         self._files: FileWatch | None = None
+        self._watched: dict[str, tuple[ServiceSpec, Watched]] = {}
         self._watching: asyncio.Task[None] | None = None
 
     def follow(self, roster: Roster) -> None:
@@ -162,23 +165,18 @@ class Senses:
     # its files
 
     def _watch_files(self) -> None:
-        from guardian.services.watching import ignored
-
         wanted = {name: spec for name, spec in self._specs.items() if spec.watch}
         if not wanted and self._files is None:
             return
         from guardian.probes.files import FileWatch
-        from guardian.probes.folders import Watched
 
         def changed(name: str, paths: tuple[str, ...]) -> None:
             self._tell(events.FilesChanged(name, paths))
 
-        def watched(spec: ServiceSpec) -> Watched:
-            return Watched(folder_of(spec, self._project.root), lambda path: ignored(spec, path))
-
         self._files = self._files or FileWatch(changed, lambda name, why: self._complain(f"{name}: {why}"))
         before, files = self._watching, self._files
-        todo = {name: watched(spec) for name, spec in wanted.items()}
+        self._watched = {name: self._same_or_new(spec) for name, spec in wanted.items()}
+        todo = {name: watched for name, (_, watched) in self._watched.items()}
 
         async def watch() -> None:
             if before is not None:
@@ -186,6 +184,21 @@ class Senses:
             await files.watch(todo)
 
         self._watching = self._loop.create_task(watch())
+
+    def _same_or_new(self, spec: ServiceSpec) -> tuple[ServiceSpec, Watched]:
+        """Return what is to be watched for a service: the same as before while it is configured the same."""
+        from guardian.probes.folders import Watched
+
+        known = self._watched.get(spec.name)
+        if known is not None and known[0] == spec:
+            return known
+        base, root = folder_of(spec, self._project.root), self._project.root
+        logs = {key: os.path.join(root, getattr(spec, key)) for key in ("log_file", "error_file")}
+        own = {
+            key: os.path.relpath(path, base) for key, path in logs.items() if path != os.path.join(root, "")
+        }
+        seen = spec.replace(**own)
+        return spec, Watched(base, lambda path: watching.ignored(seen, path))
 
     async def close(self) -> None:
         """Look and listen no longer."""

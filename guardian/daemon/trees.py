@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from guardian.services.events import Event
 
 STUCK_AGAIN = 1.0  # seconds until it is looked again whether those have gone who would not
+SWEEP = 0.1  # seconds until the cgroup of a tree that is gone is removed: a restart comes first
 SOON = 0.001  # seconds in which the ends of many orphans are taken for one event
 CANNOT_HELP = frozenset({"exec", "user", "cwd", "limits"})  # steps that fail again if they are tried again
 
@@ -315,7 +316,7 @@ class Trees:
         self._tell(events.TreeGone(tree.record.name, tree.record.generation))
 
     def _forget(self, tree: Tree) -> None:
-        self._loop.call_soon(tree.kin.close)
+        self._loop.call_later(SWEEP, tree.kin.close)
         self._store.forget_tree(tree.record.id)
 
     def _nudge_soon(self) -> None:

@@ -22,6 +22,8 @@ from guardian.services.watching import Stir
 from guardian.services.why import Cause, Why
 from guardian.values import Value
 
+_NEVER = object()  # equals no field
+
 _VALUES: dict[str, type[Value]] = {
     each.__name__: each
     for each in (Service, Life, Checkup, Stir, Exit, History, Why, Reason, ProcId, ServiceSpec, HealthSpec)
@@ -114,7 +116,11 @@ def _service(plain: object) -> Service:
 def _plain(thing: object) -> object:
     """Return values, choices and mappings as tables that tell what they are; sequences as lists."""
     if isinstance(thing, Value):
-        return {"is": type(thing).__name__, **{key: _plain(each) for key, each in thing.asdict().items()}}
+        return {"is": type(thing).__name__} | {
+            key: _plain(each)
+            for key, each in thing.asdict().items()
+            if each != thing._defaults.get(key, _NEVER)
+        }
     if isinstance(thing, Enum):
         return {"is": type(thing).__name__, "one": thing.name}
     if isinstance(thing, Mapping):

@@ -83,8 +83,8 @@ class ServiceSpec(Value):
     watch_paths: tuple[str, ...] = ()  # globs from cwd, ** crosses folders; empty: everything below cwd
     ignore_watch: tuple[str, ...] = ()  # globs; one without a slash fits at any depth
     watch_debounce: Duration = 1.0  # so long has to be quiet before a change restarts
-    log_file: str = ""  # of what it prints; empty: in guardian's own folder
-    error_file: str = ""  # of stderr; empty: log_file
+    log_file: str = ""  # of what it prints, from the folder of guardian.toml; empty: in .guardian/logs
+    error_file: str = ""  # of stderr; empty: where stdout goes if that is named, else in .guardian/logs
     log_max_size: Size = 10 << 20  # of one file, then it is rotated
     log_keep: int = 5  # rotated files besides the one that is written
     health: HealthSpec | None = None
