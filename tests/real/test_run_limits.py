@@ -261,6 +261,13 @@ def test_a_report_tells_also_of_a_killed_sentinel(house: House, litter: Litter) 
     assert (ran.code, ran.kind, litter.alive()) == (125, "guardian", set())
 
 
+def test_a_report_tells_also_of_a_killed_front(house: House, litter: Litter) -> None:
+    """When the front is killed the sentinel, who is the last, writes the report (P6, P8)."""
+    ran = Ran(house, litter, "", ["sh", "-c", "kill -9 $(ps -o ppid= $PPID); sleep 30"])
+    assert (ran.code, ran.kind, litter.alive()) == (-9, "guardian", set())
+    assert ran.report["exit_code"] == 125
+
+
 def test_a_report_tells_of_a_quiet_run(house: House, litter: Litter) -> None:
     """A run that ended by itself has a report too, without a receipt (P8)."""
     ran = Ran(house, litter, "", ["sh", "-c", "exit 3"], "subreaper")
