@@ -129,7 +129,7 @@ TABLE = {
     ),
     "unknown key, nothing near": (
         "[monitor]\nzzz = 1",
-        ":2: monitor.zzz: is not known; known are interval",
+        ":2: monitor.zzz: is not known; known are interval, autostart",
     ),
     "right key, wrong table": (
         "[monitor]\ntimeout = 1",
