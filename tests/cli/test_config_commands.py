@@ -103,7 +103,7 @@ def test_get_prints_one_value(place: Place, key: str) -> None:
 def test_get_prints_a_table(place: Place) -> None:
     """`get` of a table prints its keys as a file has them, or as JSON."""
     assert config("get", "monitor") == '[monitor]\ninterval = "10s"\nautostart = true\n'
-    assert json.loads(config("get", "monitor", "--json")) == {"interval": 10.0}
+    assert json.loads(config("get", "monitor", "--json")) == {"interval": 10.0, "autostart": True}
     assert json.loads(config("get", "rules", "--json"))["bun-test"]["victims"] == "oldest"
 
 

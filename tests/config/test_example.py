@@ -10,6 +10,7 @@ from guardian.config.document import parse, read_text
 from guardian.config.settings import DEFAULTS, Settings
 from guardian.policy.limits import Protect, Rule
 from guardian.procs.match import Selector
+from guardian.services.order import roster
 
 EXAMPLE = Path(__file__).parents[2] / "guardian.toml"
 
@@ -20,11 +21,13 @@ def read(text: str) -> Settings:
 
 
 def test_the_example_says_what_is_built_in() -> None:
-    """Every limit in the example is the built-in one; it adds a rule and whom to protect."""
+    """Every limit in the example is the built-in one; it adds a rule, whom to protect, and a service."""
     rule = Rule("bun", Selector(names=("bun",), command=("*bun test*",)))
     protect = Protect(names=("sshd", "systemd*"))
     expected = DEFAULTS.replace(rules=(rule,), protect=protect, sources=("f",))
-    assert read(read_text(str(EXAMPLE), from_anyone=True)) == expected
+    found = read(read_text(str(EXAMPLE), from_anyone=True))
+    assert found.replace(services=()) == expected
+    assert [spec.name for spec in roster(found.services).specs.values()] == ["web"]
 
 
 def test_the_example_names_every_key() -> None:
