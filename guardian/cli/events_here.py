@@ -27,6 +27,8 @@ def show_events(words: Sequence[str], *, as_json: bool) -> int:
         names = [each["name"] for each in daemon.ask("list", words=list(words))]
     lines = Lines(names, times=True)
     for event in _events(project, names if words else []):
+        if event["topic"] == "listening" and not as_json:
+            continue  # for programs: from here on nothing is missed
         print(json.dumps(event, ensure_ascii=True) if as_json else render(lines, event), flush=True)
     say("the daemon has ended")
     return 0
@@ -39,6 +41,7 @@ def _events(project: Project, names: Sequence[str]) -> Iterator[dict[str, Any]]:
             ear = Ear(project, (), names)
         except NoDaemon:
             return
+        yield {"at": round(time.time(), 3), "topic": "listening", "daemon": ear.pid}
         try:
             while True:
                 for event in ear.heard():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from guardian.config.load import load_settings
 from guardian.daemon.outputs import logs_of
 from guardian.daemon.store import Store
+from guardian.errors import UsageError
 from guardian.output.logfile import Source
 from guardian.services.names import book, select
 
@@ -25,6 +26,8 @@ def known_specs(project: Project) -> tuple[ServiceSpec, ...]:
 def chosen_specs(project: Project, words: Sequence[str]) -> tuple[ServiceSpec, ...]:
     """Return the services that the words mean, all without words; UsageError names an unknown word."""
     specs = known_specs(project)
+    if not specs:
+        raise UsageError("there are no services; write [services.NAME] into guardian.toml")
     names = select(book(specs), words) if words else [spec.name for spec in specs]
     return tuple(spec for spec in specs if spec.name in names)
 
