@@ -195,6 +195,8 @@ class Brain:
         if told:
             self._loop.call_soon(self._tell_of, told)  # journal and log hold up no start
         self._wake_at(decision.due)
+        if self.senses.early:
+            self.senses.catch_up()
         decided, self._decided = self._decided, []
         for future in decided:
             if not future.done():

@@ -13,7 +13,7 @@ from guardian.procs.printable import printable
 from guardian.services import names, reload, saving
 from guardian.services.events import Ask, Wish
 from guardian.services.life import State, Wanted
-from guardian.services.mind import satisfied
+from guardian.services.mind import satisfied, waits_for
 from guardian.services.why import Cause
 from guardian.units import exact_duration
 
@@ -162,6 +162,7 @@ class Desk:
             failed = [self._complaint(name) for name, good in found.items() if good is False]
             waiting = [name for name, good in found.items() if good is None]
             failed += [stuck[name] for name in waiting if name in stuck]
+            failed += [blocked for name in waiting if (blocked := self._blocked(name))]
             if failed:
                 raise Unreached("; ".join(failed))
             if not waiting:
@@ -173,6 +174,12 @@ class Desk:
             except TimeoutError:
                 told = "; ".join(self._complaint(name) for name in waiting)
                 raise Unreached(f"not within {exact_duration(timeout)}: {told}") from None
+
+    def _blocked(self, name: str) -> str:
+        """Say which dependency keeps a service from ever being started by itself; empty: none does."""
+        needs = waits_for(self._brain.roster, self._brain.memory, name)
+        fatal = [need for need in needs if self._brain.memory.life(need).state is State.FATAL]
+        return f"{name} waits for {fatal[0]}; {self._complaint(fatal[0])}" if fatal else ""
 
     def _complaint(self, name: str) -> str:
         life = self._brain.memory.life(name)
@@ -188,7 +195,7 @@ class Desk:
         if request.dry_run:
             return {"text": reload.render(changes), "changes": [str(each) for each in changes]}
         brain.configure(specs, self._still_added(specs), monitor=request.monitor)
-        asks = list(reload.requests(changes))
+        asks = [ask for ask in reload.requests(changes) if request.start or ask.wish is not Wish.START]
         if request.start:
             idle = [spec.name for spec in specs if spec.autostart and self._is_idle(spec.name)]
             asks.append(Ask(Wish.START, tuple(idle), "up"))
@@ -316,6 +323,8 @@ def _is_up(life: Life) -> bool | None:
     """Whether a service is where a start leads; None: not yet, False: it will not come."""
     if satisfied(life):
         return True
+    if life.state is State.UNHEALTHY and life.wanted is Wanted.UP:
+        return False  # and its policy leaves it so
     return False if life.state in (State.FATAL, State.EXITED) or life.wanted is Wanted.DOWN else None
 
 

@@ -9,6 +9,7 @@ import time
 from guardian.daemon.surroundings import folder_of, launch_of
 from guardian.errors import GuardianError
 from guardian.services import events, watching
+from guardian.services.life import State
 from guardian.services.tending import check_of
 
 TYPE_CHECKING = False
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from guardian.probes.pattern import Pattern
     from guardian.services.effects import Probe, StopProbe
     from guardian.services.events import Event
+    from guardian.services.living import Life
     from guardian.services.mind import Memory
     from guardian.services.order import Roster
     from guardian.services.spec import HealthSpec, ServiceSpec
@@ -54,6 +56,7 @@ class Senses:
         self._looks: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._patterns: dict[str, Pattern] = {}  # by what they say
         self._heard_at: dict[str, float] = {}
+        self.early: list[events.Heard] = []  # of services that are not known to run yet
         self._sockets: dict[str, NotifySocket] = {}
         self._files: FileWatch | None = None
         self._watched: dict[str, tuple[ServiceSpec, Watched]] = {}
@@ -107,14 +110,36 @@ class Senses:
     def heard(self, name: str, lines: list[bytes]) -> None:
         """Search what a service printed for its pattern."""
         life = self._memory().life(name)
-        check = check_of(life, self._specs[name]) if name in self._specs else None
+        check = self._listening_for(life, name)
         if check is None or check.type != "output" or not self._is_news(name):
             return
         pattern = self._pattern(check.pattern)
         note = next((note for note in map(pattern.heard, lines) if note), None)
         if note is not None:
             self._heard_at[name] = time.monotonic()
-            self._tell(events.Heard(name, life.generation, note))
+            self._tell_news(life, note)
+
+    def _listening_for(self, life: Life, name: str) -> HealthSpec | None:
+        spec = self._specs.get(name)
+        if spec is None:
+            return None
+        return (spec.ready or spec.health) if life.state is State.STARTING else check_of(life, spec)
+
+    def _tell_news(self, life: Life, note: str) -> None:
+        """Tell that a service says it is well; one whose command was quicker than the news of it, later."""
+        news = events.Heard(life.name, life.generation, note)
+        if life.state is State.STARTING:
+            self.early.append(news)
+        else:
+            self._tell(news)
+
+    def catch_up(self) -> None:
+        """Tell what services said before it was known that they run; called after each decision."""
+        early, self.early = self.early, []
+        for news in early:
+            life = self._memory().life(news.name)
+            if life.generation == news.generation:
+                self._tell_news(life, news.note)
 
     def _is_news(self, name: str) -> bool:
         """Whether the last good news of this generation is some time ago."""
@@ -160,7 +185,7 @@ class Senses:
         if told.pid and told.pid not in {proc.pid for proc in tree.kin.everybody()}:
             self._complain(f"{name}: process {told.pid}, which is none of its own, notified in its name")
             return
-        self._tell(events.Heard(name, life.generation, told.status or "notified"))
+        self._tell_news(life, told.status or "notified")
 
     # its files
 
