@@ -55,6 +55,8 @@ class Sentry:
         if found is None:
             self._start()
             return
+        if self._note() == []:  # an earlier brain was killed before it could write who came
+            self._remember(descent.identify(found.pid))
         self.monitor = found.pid
         self._wait_for(found.pid, self._ended)
 
@@ -86,6 +88,7 @@ class Sentry:
 
     def _start(self) -> None:
         """Start a monitor in the background, in the project's folder, for the sake of its guardian.toml."""
+        self._remember(None)
         package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         try:
             starter = subprocess.Popen(
@@ -115,9 +118,15 @@ class Sentry:
 
     # which one is ours
 
-    def _remember(self, who: ProcId) -> None:
+    def _note(self) -> list[int] | None:
+        """Return pid and start of the monitor that is ours, [] for one that is being started, None: none."""
+        note: list[int] | None = store.read(self._project.below("monitor"))
+        return note
+
+    def _remember(self, who: ProcId | None) -> None:
+        text = f"[{who.pid},{who.start}]" if who else "[]"
         try:
-            store.write(self._project.below("monitor"), f"[{who.pid},{who.start}]".encode())
+            store.write(self._project.below("monitor"), text.encode())
         except GuardianError as error:
             self._complain(str(error))
 
@@ -127,7 +136,8 @@ class Sentry:
         self._let_go(None)
         if self._timer is not None:
             self._timer.cancel()
-        ours = store.read(self._project.below("monitor"))
-        if ours is not None:
+        ours = self._note()
+        if ours:
             send(ProcId(*ours), (signal.SIGTERM,), descent.identify)
+        if ours is not None:
             os.unlink(self._project.below("monitor"))
