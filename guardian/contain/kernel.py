@@ -42,6 +42,13 @@ def become_subreaper() -> bool:
     return prctl is not None and prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
+def die_with_parent(number: int) -> None:
+    """Have the kernel send this signal when our parent ends (PR_SET_PDEATHSIG), 0: none; outlives exec."""
+    prctl = _function("prctl")
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+
+
 def name_process(name: str) -> None:
     """Let ps and top show this name, at most 15 characters, for this process (PR_SET_NAME)."""
     prctl = _function("prctl")

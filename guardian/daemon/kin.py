@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 
 from guardian.contain import descent
-from guardian.contain.cgroup import Cgroup
+from guardian.contain.cgroup import CannotCreate, Cgroup
 from guardian.contain.subreaper import Subreaper
 
 TYPE_CHECKING = False
@@ -111,3 +111,19 @@ class Kin(Subreaper):
         if self._pen is not None:
             self._pen.close()
             self._pen = None
+
+
+def new_cgroup(name: str) -> str:
+    """Return the folder of a new cgroup; empty where none can be made, or none is wanted."""
+    if os.environ.get("GUARDIAN_CONTAINMENT", "auto") not in ("auto", "cgroup"):
+        return ""
+    try:
+        return _Pen.create(name).folder
+    except CannotCreate:
+        return ""
+
+
+def leader_among(members: Iterable[Proc]) -> ProcId | None:
+    """Return who was started as the leader of a tree: the oldest who leads a session (keep.launch)."""
+    leading = [proc for proc in members if proc.session == proc.pid]
+    return min(leading, key=lambda proc: proc.start).id if leading else None

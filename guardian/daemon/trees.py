@@ -9,8 +9,7 @@ import time
 
 from guardian.actions import Kind, Reason
 from guardian.contain import mark
-from guardian.contain.cgroup import CannotCreate, Cgroup
-from guardian.daemon.kin import Family, Kin
+from guardian.daemon.kin import Family, Kin, leader_among, new_cgroup
 from guardian.daemon.store import TreeRecord
 from guardian.daemon.surroundings import CannotLaunch
 from guardian.errors import GuardianError
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from guardian.services.effects import AskEnd, Signal, Spawn
     from guardian.services.events import Event
 
+SETTLED = 0.1  # seconds after a keeper's death in which whoever it was starting has died, or can be found
+UNHEARD = 0.1  # seconds between looks for the end of those of whom no keeper tells
 STUCK_AGAIN = 1.0  # seconds until it is looked again whether those have gone who would not
 SWEEP = 0.1  # seconds until the cgroup of a tree that is gone is removed: a restart comes first
 SOON = 0.001  # seconds in which the ends of many orphans are taken for one event
@@ -101,7 +102,7 @@ class Trees:
 
     def _record(self, name: str, generation: int) -> TreeRecord:
         number = mark.fresh(tree.record.mark for tree in self.by_id.values())
-        return TreeRecord(name, generation, number, _new_cgroup(f"{name}-{generation}"), self._store.boot)
+        return TreeRecord(name, generation, number, new_cgroup(f"{name}-{generation}"), self._store.boot)
 
     def _tree(self, record: TreeRecord) -> Tree:
         kin = Kin(self.family, record.mark, cgroup=record.cgroup)
@@ -192,6 +193,8 @@ class Trees:
     def _adopted(self, tree: Tree, known: Message | None) -> list[Event]:
         if known is not None:
             tree.record = tree.record.replace(leader=ProcId(known["pid"], known["start"]))
+        elif tree.record.leader is None:
+            tree.record = tree.record.replace(leader=leader_among(tree.kin.members()))
         tree.starting = False
         record, status = tree.record, known["status"] if known else None
         result: list[Event] = []
@@ -205,12 +208,19 @@ class Trees:
             result = [events.Adopted(record.name, record.generation), self._end_of(record, status)]
         else:
             self._leader_gone(tree)
-            result = [self._end_of(record, status), events.TreeGone(record.name, record.generation)]
+            result = self._vain(record, status)
             del self.by_id[record.id]
             self._forget(tree)
         if status is not None:
             self._ask_keeper({"forget": record.id})
         return result
+
+    def _vain(self, record: TreeRecord, status: int | None) -> list[Event]:
+        """Return that nothing is left of a tree: it has ended, or was never started."""
+        if record.leader is None:
+            note = "guardian was killed before it was started"
+            return [events.SpawnFailed(record.name, record.generation, note)]
+        return [self._end_of(record, status), events.TreeGone(record.name, record.generation)]
 
     @staticmethod
     def _end_of(record: TreeRecord, status: int | None) -> Event:
@@ -243,6 +253,16 @@ class Trees:
         for tree in self.by_id.values():
             if tree.leads and tree.leader is not None and tree.record.id not in self._handles:
                 self._watch(tree, tree.leader)
+        waiting = {launch.id for launch in self._to_launch}
+        starting = [tree for tree in self.by_id.values() if tree.starting and tree.record.id not in waiting]
+        self._loop.call_later(SETTLED, self._give_up, starting)
+
+    def _give_up(self, starting: Iterable[Tree]) -> None:
+        """These were being started by a keeper that was killed: nobody will tell whether they run."""
+        for tree in starting:
+            if self.by_id.get(tree.record.id) is tree and tree.starting:
+                for event in self._adopted(tree, None):
+                    self._tell(event)
 
     # ending
 
@@ -287,6 +307,8 @@ class Trees:
         now = time.monotonic()
         due = tree.ending.turn(now)
         if due is not None:
+            if self.family.scattered and not tree.leads:
+                due = min(due, now + UNHEARD)
             tree.timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._turn, tree)
         elif tree.ending.case.survivors:
             self._get_stuck(tree, tree.ending)
@@ -337,18 +359,6 @@ class Trees:
         tree = self.by_id.get(f"{action.name}:{action.generation}")
         if tree is not None and tree.leads and tree.leader is not None:
             send(tree.leader, (number_of(action.signal),), tree.kin.identify)
-
-
-def _new_cgroup(name: str) -> str:
-    """Return the folder of a new cgroup; empty where none can be made, or none is wanted."""
-    if os.environ.get("GUARDIAN_CONTAINMENT", "auto") not in ("auto", "cgroup"):
-        return ""
-    try:
-        cgroup = Cgroup.create(name)
-    except CannotCreate:
-        return ""
-    os.close(cgroup._handle)
-    return cgroup.folder
 
 
 def _is_there(tree: Tree) -> bool:

@@ -6,6 +6,7 @@ import os
 import resource
 
 from guardian.contain import mark
+from guardian.contain.kernel import die_with_parent
 from guardian.contain.rawsignal import signal
 from guardian.keep.limits import allow_as_before
 from guardian.run.command import execute
@@ -13,11 +14,10 @@ from guardian.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import NoReturn
 
 ALL = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
-STEPS = ("output", "cgroup", "limits", "user", "cwd", "exec")  # in the child; a failure names its step
 
 
 class Launch(Value):
@@ -47,26 +47,34 @@ class Failure(Exception):
         super().__init__(f"{step}: {error}")
 
 
-def become(launch: Launch, word: int) -> NoReturn:
-    """Be the child: become the service, or write "step errno" to the descriptor `word` and exit."""
+def become(launch: Launch, word: int, keeper: int) -> NoReturn:
+    """Be the child: become the service, or write "step errno" to the descriptor `word` and exit.
+
+    `keeper` is our parent. Until the exec we end with it: one without a mark could not be found.
+    """
     try:
-        _become(launch)
+        die_with_parent(signal.SIGKILL)
+        _become(launch, keeper)
     except Failure as failure:
         os.write(word, f"{failure.step} {failure.errno}".encode("ascii"))
     finally:
         os._exit(127)  # also when nobody reads the word: there must be no second keeper
 
 
-def _become(launch: Launch) -> NoReturn:
+def _become(launch: Launch, keeper: int) -> NoReturn:
     os.setsid()
-    for name, step in zip(
-        STEPS, (_take_outputs, _enter, _limit, _change_user, _change_folder, _execute), strict=True
-    ):
+    for name, step in DOING.items():
         try:
             step(launch)
         except (OSError, ValueError) as error:
             raise Failure(name, error) from None
-    raise AssertionError("exec returned")
+    die_with_parent(0)
+    if os.getppid() != keeper:
+        os._exit(127)
+    try:
+        raise execute(launch.argv, _environment(launch))
+    except (OSError, ValueError) as error:
+        raise Failure("exec", error) from None
 
 
 def _take_outputs(launch: Launch) -> None:
@@ -120,10 +128,23 @@ def _change_folder(launch: Launch) -> None:
     os.chdir(launch.cwd)
 
 
-def _execute(launch: Launch) -> None:
-    """Restore the default of every signal and become the command; returns only by OSError."""
+def _restore_signals(_: Launch) -> None:
+    """Give every signal its default."""
     for number in ALL:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    environment = {os.fsencode(name): os.fsencode(value) for name, value in launch.env.items()}
-    raise execute(launch.argv, environment)
+
+
+def _environment(launch: Launch) -> dict[bytes, bytes]:
+    return {os.fsencode(name): os.fsencode(value) for name, value in launch.env.items()}
+
+
+# The steps in their order; a failure names its step.
+DOING: dict[str, Callable[[Launch], None]] = {
+    "output": _take_outputs,
+    "cgroup": _enter,
+    "limits": _limit,
+    "user": _change_user,
+    "cwd": _change_folder,
+    "signals": _restore_signals,
+}

@@ -54,11 +54,12 @@ class Nursery:
     def _fork(self, launch: Launch) -> tuple[int, int]:
         """Fork; return the descriptor on which a failure is told, which closes at exec, and the pid."""
         reading, writing = os.pipe()
+        keeper = os.getpid()
         os.set_blocking(reading, False)
         try:
             pid = _fork_for(launch)
             if pid == 0:
-                become(launch, writing)
+                become(launch, writing, keeper)
         except OSError:
             os.close(reading)
             raise

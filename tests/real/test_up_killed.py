@@ -7,12 +7,25 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from litter import start_of
-from project import PATIENCE, Project
-from twenty import CHATTY, EVERYBODY, RESTARTING, STABLE, check_again, check_chatty, copies, sections
+from project import PATIENCE, Project, has_variable
+from twenty import (
+    CHATTY,
+    EVERYBODY,
+    RESTARTING,
+    STABLE,
+    check_again,
+    check_chatty,
+    copies,
+    quiet_sections,
+    sections,
+)
 from waiting import wait_until
+
+from guardian.daemon.client import NoDaemon, Refused
 
 KILLS = 50
 
@@ -65,7 +78,7 @@ class World:
 def world(project: Project) -> Iterator[World]:
     made = World(project)
     yield made
-    print(project.said()[-6000:])
+    print(project.said()[-60000:])
 
 
 def watched(world: World, act: Callable[[], None]) -> None:
@@ -100,3 +113,121 @@ def test_a_brain_may_be_killed_at_any_time(world: World) -> None:
     world.end()
     for name in RESTARTING:
         assert check_again(world.project, name) > 10
+
+
+def test_a_keeper_may_be_killed_at_any_time(world: World) -> None:
+    """10 kills of the keeper, 4 of both, then `up`: same pids, no second copy, no lost line (P6, P7)."""
+    world.up()
+
+    def kill() -> None:
+        for _ in range(10):
+            keeper = wait_until(world.project.keeper, PATIENCE, what="the next keeper")
+            time.sleep(world.chance.uniform(0, 0.2))
+            world.project.kill(keeper)
+            world.check()
+        for _ in range(4):
+            time.sleep(world.chance.uniform(0, 0.2))
+            wait_until(world.project.keeper, PATIENCE, what="the next keeper")
+            world.project.kill(world.project.keeper(), world.project.brain())
+            world.project.up()
+            world.check()
+
+    watched(world, kill)
+    world.project.wait_for("ready", *STABLE)
+    world.end()
+
+
+WHOM = ["brain", "keeper", "both"]
+
+
+@pytest.fixture
+def quiet(world: World) -> World:
+    """The same with services that do nothing, known to the daemon and stopped."""
+    world.project.write(*quiet_sections(world.tag))
+    return world
+
+
+def strike(world: World, whom: str) -> None:
+    """Kill at a random moment; after both somebody brings the daemon up again."""
+    time.sleep(world.chance.uniform(0, 0.08))
+    pids = {"brain": [world.project.brain()], "keeper": [world.project.keeper()]}
+    pids["both"] = pids["brain"] + pids["keeper"]
+    world.project.kill(*[pid for pid in pids[whom] if pid])
+    if whom == "both":
+        with suppress(NoDaemon, OSError):
+            world.project.guardian("up", "--detach")
+
+
+def all_ready(world: World) -> bool:
+    """Whether each runs once, as the list says."""
+    try:
+        found = world.project.stands()
+    except (NoDaemon, OSError):
+        return False
+    there = copies(world.tag)
+    listed = {name: [each["pid"]] for name, each in found.items() if each["state"] == "ready"}
+    return len(listed) == 20 and listed == there
+
+
+def ask_anyway(world: World, verb: str, **fields: object) -> None:
+    """Ask for something; a daemon that is killed meanwhile does not answer."""
+    with suppress(NoDaemon, Refused, OSError):
+        world.project.ask(verb, **fields)
+
+
+@pytest.mark.parametrize("whom", WHOM)
+def test_killed_while_services_start_and_stop(quiet: World, whom: str) -> None:
+    """Killed amid 20 starts or stops: none runs twice, and what was asked for comes true (P1, P6)."""
+    world = quiet
+    world.project.up()
+    wait_until(lambda: all_ready(world), PATIENCE, what="all up")
+    everything = [f"q{n}" for n in range(20)]
+
+    def play() -> None:
+        for _ in range(3):
+            ask_anyway(world, "do", wish="stop", words=everything)
+            strike(world, whom)
+            ask_anyway(world, "do", wish="stop", words=everything)
+            wait_until(lambda: not copies(world.tag), PATIENCE, what=f"all gone\n{world.project.said()}")
+            ask_anyway(world, "do", wish="start", words=everything)
+            strike(world, whom)
+            ask_anyway(world, "do", wish="start", words=everything)
+            what = f"all up\n{world.project.said()}"
+            wait_until(lambda: all_ready(world), PATIENCE, what=what)
+
+    watched(world, play)
+    assert world.project.down().code == 0
+    assert copies(world.tag) == {}
+    assert not world.trouble
+
+
+@pytest.mark.parametrize("whom", WHOM)
+def test_killed_while_it_reloads_and_ends(quiet: World, whom: str) -> None:
+    """Killed amid a reload or a shutdown: doing it again leads there, with nobody left (P1, P6)."""
+    world = quiet
+    world.project.up()
+    wait_until(lambda: all_ready(world), PATIENCE, what="all up")
+
+    def play() -> None:
+        for n in range(2):
+            changed = [part + f'env = {{ ROUND = "{n}" }}\n' for part in quiet_sections(world.tag)]
+            world.project.write(*changed)
+            child = world.project.start("reload")
+            time.sleep(0.1)
+            strike(world, whom)
+            child.communicate(timeout=PATIENCE)
+            world.project.guardian("reload")
+            wait_until(lambda: all_ready(world), PATIENCE, what=f"all up\n{world.project.said()}")
+            rounds = {pid for pids in copies(world.tag).values() for pid in pids}
+            assert rounds == set(has_variable("ROUND", str(n))) & rounds
+
+    watched(world, play)
+    child = world.project.start("down")
+    time.sleep(0.1)
+    strike(world, whom)
+    child.communicate(timeout=PATIENCE)
+    world.project.guardian("down")
+    wait_until(lambda: not copies(world.tag), PATIENCE, what=f"all gone\n{world.project.said()}")
+    wait_until(lambda: not world.project.brain(), PATIENCE, what="no brain")
+    wait_until(lambda: not world.project.keeper(), PATIENCE, what="no keeper")
+    assert not world.trouble

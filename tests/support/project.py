@@ -156,6 +156,7 @@ class Project:
 
     def _who(self, name: str) -> int:
         found = [pid for pid in marked(self.litter.mark) if self._is(pid, name)]
+        found = [pid for pid in found if parent_of(pid) not in found]  # not yet what it was forked for
         assert len(found) <= 1, f"more than one {name}: {found}"
         return found[0] if found else 0
 
@@ -219,6 +220,14 @@ def toml(value: object) -> str:
 def python(code: str, *words: str) -> dict[str, object]:
     """Return the command of a service that is a Python program; quick to start."""
     return {"command": sys.executable, "args": ["-S", "-E", "-c", code, *words]}
+
+
+def parent_of(pid: int) -> int:
+    """Return the pid of a process's parent; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _is_gone(pid: int, start: int | None) -> bool:

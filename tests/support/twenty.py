@@ -151,3 +151,13 @@ def check_again(project: Project, name: str) -> int:
     broken = {run: runs.get(run) for run in done if runs.get(run) != list(range(PART))}
     assert not broken, f"{name}: {broken}"
     return len(done)
+
+
+def quiet_sections(tag: str, number: int = 20) -> list[str]:
+    """Return services that do nothing; the last ones wait for the first."""
+    first = [service(f"q{n}", **python(QUIET, word(f"q{n}", tag))) for n in range(number - 4)]
+    last = [
+        service(f"q{n}", **python(QUIET, word(f"q{n}", tag)), depends_on=[f"q{n - 16}"])
+        for n in range(number - 4, number)
+    ]
+    return first + last
