@@ -56,7 +56,12 @@ class Brain:
         self.configured: tuple[ServiceSpec, ...] = ()
         self.added: tuple[ServiceSpec, ...] = ()
         self.bus = Bus()
-        self.registrar = Registrar(project, log)
+        self.registrar = Registrar(
+            project,
+            log,
+            sources=lambda name: self.outputs.sources(name),
+            peak=lambda tree: self.scales.peak(tree),
+        )
         self.outputs = Outputs(project, self._heard_output, complain=log.warning)
         self.trees = Trees(
             store,
@@ -289,6 +294,7 @@ class Brain:
     async def close(self) -> None:
         """Let go of everything that is open; nothing of the services runs any more."""
         await self.senses.close()
+        self.registrar.flush()
         self.write_down()
         if self._due is not None:
             self._due.cancel()

@@ -8,6 +8,7 @@ import os
 from guardian.errors import GuardianError
 from guardian.output.channel import Channel
 from guardian.output.inlet import make_fifo
+from guardian.output.logfile import Source
 from guardian.values import Value
 
 TYPE_CHECKING = False
@@ -132,6 +133,12 @@ class Outputs:
     def _resume(self, fifo: str, channel: Channel) -> None:
         if self._channels.get(fifo, (None, None))[1] is channel:
             self._loop.add_reader(channel.fileno(), self._move, fifo)
+
+    def sources(self, name: str) -> list[Source]:
+        """Return the logs of a service, as readers take them."""
+        times = self._project.below("times")
+        logs = [log for log, _ in self._channels.values() if log.service == name]
+        return [Source(log.service, f"std{log.stream}", log.file, times) for log in logs]
 
     def drain(self, name: str) -> None:
         """Move everything that a service has written, now: it is gone, or everything ends."""

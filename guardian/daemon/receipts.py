@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 
@@ -16,21 +17,37 @@ from guardian.procs.table import system_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from logging import Logger
 
     from guardian.daemon.places import Project
     from guardian.daemon.trees import Tree
+    from guardian.effects.receipts import Receipt
+    from guardian.output.logfile import Source
     from guardian.run.ending import Ending
     from guardian.services.effects import Emit
 
+SOON = 0.02  # seconds until a receipt is written: whoever waits for an end does not wait for that
+LINES = 10  # of output, in a receipt
 UNSEEN = Proc(pid=0, start=0, name="?", state="X", ppid=0)
 
 
 class Registrar:
     """Writes the journal, and the daemon's own log."""
 
-    def __init__(self, project: Project, log: Logger) -> None:
+    def __init__(
+        self,
+        project: Project,
+        log: Logger,
+        *,
+        sources: Callable[[str], list[Source]],
+        peak: Callable[[Tree], int],
+    ) -> None:
+        """`sources` returns the logs of a service, `peak` the most bytes that a tree was seen with."""
         self._project, self._log = project, log
+        self.sources, self.peak = sources, peak
+        self._loop = asyncio.get_running_loop()
+        self._unwritten: list[tuple[str, Receipt]] = []
         self._recorder = Recorder(Journal(state_path(), complain=log.warning), "daemon", os.getpid())
 
     def event(self, emit: Emit) -> dict[str, object]:
@@ -58,13 +75,32 @@ class Registrar:
             return
         made = ledger.receipt(
             ending.case,
-            Dossier(root=self._root(tree, ending), seen=ending.members, cpu=0.0),
+            Dossier(
+                root=self._root(tree, ending),
+                seen=ending.members,
+                peak=max(self.peak(tree), sum(proc.rss for proc in ending.members.values())),
+                cpu=tree.kin.cpu(),
+            ),
             by="daemon",
             at=time.time(),
             now=time.monotonic(),
             states=_hanging(ending),
         )
-        self._recorder.record("receipt", made.at, receipt=made.record())
+        if not self._unwritten:
+            self._loop.call_later(SOON, self.flush)
+        self._unwritten.append((tree.record.name, made))
+
+    def flush(self) -> None:
+        """Write the receipts, with the last lines that each service printed."""
+        unwritten, self._unwritten = self._unwritten, []
+        for name, receipt in unwritten:
+            full = receipt.replace(output=self._last_lines(name))
+            self._recorder.record("receipt", full.at, receipt=full.record())
+
+    def _last_lines(self, name: str) -> tuple[str, ...]:
+        from guardian.output.reading import tail  # late: only who ended something needs it
+
+        return tuple(line.text for line in tail(self.sources(name), lines=LINES))
 
     @staticmethod
     def _root(tree: Tree, ending: Ending) -> Proc:

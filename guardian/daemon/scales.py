@@ -42,6 +42,7 @@ class Scales:
         self._loop = asyncio.get_running_loop()
         self._gauges: dict[str, Gauge] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._peaks: dict[str, int] = {}
         self._last: dict[str, tuple[float, float]] = {}  # when, and the CPU seconds by then
 
     def begin(self, tree: Tree, spec: ServiceSpec) -> None:
@@ -66,6 +67,7 @@ class Scales:
         self.end(tree)
         self._gauges.pop(tree.record.id, None)
         self._last.pop(tree.record.id, None)
+        self._peaks.pop(tree.record.id, None)
 
     def _look(self, tree: Tree, bounds: Bounds, memory: Memory) -> None:
         now = time.monotonic()
@@ -78,6 +80,7 @@ class Scales:
             self._again(tree, bounds, memory, now + BLIND)
             return
         found = judge(bounds, memory, usage, now, rule=tree.record.name)
+        self._peaks[tree.record.id] = found.memory.peak
         if found.reason is not None:
             self._tell(events.OverLimit(tree.record.name, tree.record.generation, found.reason))
         elif found.due is not None:
@@ -88,6 +91,10 @@ class Scales:
     def _again(self, tree: Tree, bounds: Bounds, memory: Memory, due: float) -> None:
         delay = max(0.0, due - time.monotonic())
         self._timers[tree.record.id] = self._loop.call_later(delay, self._look, tree, bounds, memory)
+
+    def peak(self, tree: Tree) -> int:
+        """Return the most bytes that a look found a tree to have."""
+        return self._peaks.get(tree.record.id, 0)
 
     def _gauge(self, tree: Tree) -> Gauge:
         return self._gauges.setdefault(tree.record.id, Gauge(tree.kin))

@@ -42,6 +42,21 @@ def ensure(project: Project) -> bool:
         os.close(lock)
 
 
+def is_free(project: Project) -> bool:
+    """Whether no process of a daemon of this project is left."""
+    try:
+        lock = os.open(project.lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
 def _listening(path: str) -> socket.socket:
     """Return a socket that listens at `path`, 0600; what is left of an earlier one is replaced."""
     try:
