@@ -87,6 +87,7 @@ class Brain:
         self.outputs.let_go = lambda fifo: self._ask_keeper({"let_go": fifo})
         self.bus.changed = self.outputs.choose_listeners
         self.sentry = Sentry(project, complain=log.warning)
+        self.signalled: Callable[[int], None] = lambda _: None  # what a signal to the keeper asks for
         self._happened: list[Event] = []
         self._due: asyncio.TimerHandle | None = None
         self._decided: list[asyncio.Future[None]] = []
@@ -144,7 +145,7 @@ class Brain:
                 if not self._adopted.done():
                     self._adopt(message["have"])
             elif "signal" in message:
-                self.bus.publish({"topic": "signal", "number": message["signal"]})
+                self.signalled(message["signal"])
             else:
                 self.trees.heard(message)
         if self._line.closed:

@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from guardian.daemon.places import Project
 
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+HANGUP = "SIGHUP does nothing here: to take a changed guardian.toml over there is `guardian reload`"
 LOG_SIZE, LOG_KEEP = 5 << 20, 3  # bytes of the daemon's own log, and how many older ones there are
 
 
@@ -46,8 +48,10 @@ async def _live(project: Project, line: Line, log: logging.Logger, *, lock: int,
     desk = Desk(brain)
     server = Server(desk.handle, project)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         loop.add_signal_handler(number, desk.end_soon)
+    loop.add_signal_handler(signal.SIGHUP, log.warning, HANGUP)
+    brain.signalled = lambda number: desk.end_soon() if number in ENDING else log.warning(HANGUP)
     await brain.wake()
     if project.owner is not None:
         when_gone(project.owner, desk.end_soon)
