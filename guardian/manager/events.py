@@ -79,7 +79,7 @@ def _names(topic: str, record: Record) -> Iterator[str]:
     before, after = State(record["before"]), State(record["after"])
     if _is_crash(before, after, record):
         yield "crashed"
-    if before is not after:
+    if before is not after and not (after is State.STOPPED and before in (State.EXITED, State.FATAL)):
         yield OF_STATE.get(after, after.value)
     changed = before is not after and after in (State.READY, State.UNHEALTHY)
     if changed or (record["cause"] == "unhealthy" and after is State.STOPPING):

@@ -10,6 +10,7 @@ import asyncio
 
 from guardian.daemon.aclient import Lost, connect
 from guardian.daemon.client import NoDaemon
+from guardian.daemon.start import is_free
 from guardian.errors import GuardianError
 
 TYPE_CHECKING = False
@@ -26,6 +27,7 @@ AGAIN = "again"  # topic of the record that says: connected anew, what happened 
 OVER = "over"  # topic of the last record: there is no daemon any more
 PAUSE = 0.05  # seconds before the second and later attempts to connect anew
 TRIES = 20
+SOON = 0.005  # seconds between two looks whether the keeper has gone, too
 
 
 class Subscription:
@@ -179,6 +181,8 @@ class Link:
         while left is None:
             left = await self._shut_down_once(timeout)
         await self._main.finished()
+        while not is_free(self._project):  # the keeper goes last; nothing tells when
+            await asyncio.sleep(SOON)
         return left
 
     async def _shut_down_once(self, timeout: float) -> list[str] | None:

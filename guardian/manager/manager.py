@@ -86,10 +86,10 @@ class Manager:
 
     async def add(self, config: ProcessConfig) -> ProcessState:
         """Make a service known without starting it; one that runs takes over what it can."""
-        return await self.status(await self._add(config, start=False))
+        return await self.status(await self._add(config))
 
-    async def _add(self, config: ProcessConfig, *, start: bool = True) -> str:
-        await self._ask("add", {"spec": plain(spec_of(config, self._defaults)), "start": start})
+    async def _add(self, config: ProcessConfig) -> str:
+        await self._ask("add", {"spec": plain(spec_of(config, self._defaults)), "start": False})
         return config.name
 
     async def stop(self, *names: str, force: bool = False, timeout: Duration = 0) -> States:

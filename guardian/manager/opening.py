@@ -108,7 +108,7 @@ class ProcessManager(Manager):
 
     async def _start_what_is_known(self) -> None:
         for config in self._config.processes:
-            await self._add(config, start=False)
+            await self._add(config)
         known = await self._ask("list", {})
         names = [each["name"] for each in known if each["added"] and each["autostart"]]
         if names:
