@@ -18,6 +18,8 @@ from guardian.cli.events_here import told
 from guardian.cli.log_lines import Lines
 from guardian.cli.logs_here import known_specs, sources_of
 from guardian.daemon.client import NoDaemon, connect
+from guardian.daemon.start import ensure
+from guardian.errors import GuardianError
 from guardian.output.reading import Follower
 
 TYPE_CHECKING = False
@@ -36,46 +38,56 @@ SHOWN = frozenset({"state", "forced", "stuck", "stray", "dependency", "shutdown"
 class Foreground:
     """One terminal, attached to a daemon."""
 
-    def __init__(
-        self, project: Project, specs: Sequence[ServiceSpec], *, owner: bool, quiet: bool = False
-    ) -> None:
-        """`owner`: this process has started the daemon, so it ends it; `quiet`: no output of services."""
-        self._project, self._owner, self._quiet = project, owner, quiet
+    def __init__(self, project: Project, specs: Sequence[ServiceSpec], *, quiet: bool = False) -> None:
+        """`quiet`: no output of services."""
+        self._project, self._quiet = project, quiet
+        self._owner = False  # whether this process has started the daemon, and so ends it
         names = [spec.name for spec in specs]
         self._screen = Screen(Lines(names, times=True))
         self._followers = [] if quiet else [Follower(sources_of(specs, project))]
         self._known = set(names)
 
-    def run(self, begin: Callable[[], None]) -> int:
-        """Listen, call `begin`, which starts the services, and stay; return the exit code."""
-        _reap_as_init()
+    def run(self, begin: Callable[[bool], None]) -> int:
+        """Start the daemon unless it runs, listen, `begin`, and stay; return the exit code.
+
+        `begin` starts the services; it is told whether the daemon was started for them.
+        """
         for number in ENDS:
             if signal.getsignal(number) != signal.SIG_IGN:  # nohup(1)
                 signal.signal(number, signal.default_int_handler)
         try:
-            self._stay(begin)
+            self._owner = ensure(self._project)
+            _reap_as_init()
+            self._begin(begin)
+            self._stay()
         except KeyboardInterrupt:
             return self._end()
+        except GuardianError:
+            if self._owner:
+                self._shut_down(0.0)
+            raise
         self._show_output(over=True)
         say("the daemon has ended")
         return 0
 
-    def _stay(self, begin: Callable[[], None]) -> None:
+    def _begin(self, begin: Callable[[bool], None]) -> None:
+        """Listen before anything starts, so that nothing is missed."""
+        self._listening = self._listen()
+        begin(self._owner)
+
+    def _stay(self) -> None:
         """Show everything until the daemon has ended; one that was killed is born again."""
         while True:
             try:
-                listening = self._listen()
-            except NoDaemon:
-                return
-            begin()
-            begin = _nothing
-            try:
-                self._show_until_it_hangs_up(*listening)
+                self._show_until_it_hangs_up(*self._listening)
             except NoDaemon:
                 pass
-            finally:
-                for ear in listening:
-                    ear.close()
+            for ear in self._listening:
+                ear.close()
+            try:
+                self._listening = self._listen()
+            except NoDaemon:
+                return
 
     def _listen(self) -> tuple[ears.Ear, ears.Ear]:
         """Return who hears events, and who hears that logs have grown."""
@@ -185,10 +197,6 @@ class Screen:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
         os.close(nothing)
-
-
-def _nothing() -> None:
-    """Nothing is to be started a second time."""
 
 
 def _reap_as_init() -> None:

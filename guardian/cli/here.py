@@ -13,6 +13,9 @@ from guardian.procs.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from guardian.daemon.client import Connection
 
 
@@ -44,14 +47,29 @@ def daemon_of(project: Project) -> Connection:
 
 
 def remains(project: Project) -> list[tuple[str, int]]:
-    """Return name and pid of the services whose leaders run, as far as the last daemon wrote it down."""
+    """Return the services of which something runs, with the pid of the leader or else of another one.
+
+    As far as the last daemon wrote it down, by (pid, start time) and by the mark of each tree.
+    """
     try:
         with open(project.below("state.json"), encoding="utf-8") as file:
             trees = json.load(file)["trees"]
-        leaders = [(tree["name"], *tree["leader"]) for tree in trees.values() if tree["leader"]]
+        found = [(str(tree["name"]), _somebody_of(tree)) for tree in trees.values()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []  # none, or half of one: the next daemon says so
-    return [(str(name), pid) for name, pid, start in leaders if _start_of(pid) == start]
+    return [(name, pid) for name, pid in found if pid]
+
+
+def _somebody_of(tree: Mapping[str, Any]) -> int:
+    """Return the pid of somebody of a tree, the leader if he is there; 0 when nobody is."""
+    leader = tree["leader"]
+    if leader and _start_of(leader[0]) == leader[1]:
+        return int(leader[0])
+    from guardian.contain.mark import Mark  # late: only where a daemon was killed
+
+    mark = Mark(*tree["mark"])
+    everybody = map(int, filter(str.isdecimal, os.listdir("/proc"))) if mark.number else ()
+    return next((pid for pid in everybody if mark.owns(pid) and _start_of(pid) is not None), 0)
 
 
 def _start_of(pid: int) -> int | None:

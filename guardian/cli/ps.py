@@ -27,8 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-NAMES = "[NAME|GROUP|GLOB]…"
-Some = Annotated[list[str], typer.Argument(metavar="NAME|GROUP|GLOB…", help="Which; `all` for all.")]
+NAMES = "NAME|GROUP|GLOB"  # Typer adds brackets and dots
+Some = Annotated[list[str], typer.Argument(metavar=NAMES, help="Which; `all` for all.")]
 SomeOrAll = Annotated[list[str] | None, typer.Argument(metavar=NAMES, help="Which; all without it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document.")]
 Timeout = Annotated[

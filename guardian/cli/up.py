@@ -43,11 +43,11 @@ def bring_up(words: Sequence[str], way: Way) -> int:
     within = duration("--timeout", way.timeout)
     named = select(book(specs), words) if words else ()
     project = project_here()
-    started = ensure(project)
     if not (way.detach or way.wait):
-        return Foreground(project, specs, owner=started, quiet=way.quiet).run(
-            lambda: _configure(project, specs, named, started=started)
+        return Foreground(project, specs, quiet=way.quiet).run(
+            lambda started: _configure(project, specs, named, started=started)
         )
+    started = ensure(project)
     _configure(project, specs, named, started=started)
     return _await(project, named or autostarted(specs), within) if way.wait else 0
 

@@ -17,7 +17,7 @@ from guardian.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from guardian.daemon.places import Project
@@ -63,7 +63,7 @@ def past_of(journal: Journal, name: str) -> Past:
         return Past(name, (), None, None, ())
     found = tuple(islice(_events(journal, name, project), SOUGHT))
     failure = next((each for each in found if is_failure(each)), None)
-    output = _last_words(project, name, failure["at"]) if failure else ()
+    output = _last_words(project, name, _begun(found, failure), failure["at"]) if failure else ()
     return Past(name, found[:SHOWN], failure, _receipt(journal, name, failure), output)
 
 
@@ -92,10 +92,17 @@ def _receipt(journal: Journal, name: str, failure: Mapping[str, Any] | None) -> 
     return None
 
 
-def _last_words(project: Project, name: str, at: float) -> tuple[LogLine, ...]:
+def _begun(found: Iterable[Mapping[str, Any]], failure: Mapping[str, Any]) -> float:
+    """Return when the generation that failed was started; 0 when that is not known any more."""
+    starts = (event["at"] for event in found if event["after"] == "starting" and event["at"] <= failure["at"])
+    return next(starts, 0.0)
+
+
+def _last_words(project: Project, name: str, since: float, at: float) -> tuple[LogLine, ...]:
+    """Return the last lines of a generation that began at `since` and failed at `at`."""
     sources = sources_of([spec for spec in known_specs(project) if spec.name == name], project)
-    before = [line for line in tail(sources, lines=LOOKED_AT) if line.at <= at + LATE]
-    return tuple(before[-LINES:])
+    lines = tail(sources, lines=LOOKED_AT, since=since)
+    return tuple([line for line in lines if line.at <= at + LATE][-LINES:])
 
 
 def story(past: Past) -> Iterator[str]:
@@ -103,16 +110,20 @@ def story(past: Past) -> Iterator[str]:
     newest = past.events[0]
     yield f"{past.name} is {newest['after']} since {_clock(newest['at'])}: {printable(newest['why'])}."
     if past.failure:
-        yield f"It failed last on {_clock(past.failure['at'])}: {printable(past.failure['why'])}."
+        when = _clock(past.failure["at"], newest["at"])
+        yield f"It failed last at {when}: {printable(past.failure['why'])}."
     if past.output:
         yield "Its last lines of output before that:"
         yield from (f"  {harmless(line.text)}" for line in past.output)
     yield "What happened last:"
     for event in reversed(past.events):
-        yield f"  {_clock(event['at'])}  {printable(describe(event))}"
+        yield f"  {_clock(event['at'], newest['at'])}  {printable(describe(event))}"
     if past.receipt:
         yield dated(past.receipt)
 
 
-def _clock(at: float) -> str:
-    return time.strftime("%Y-%m-%d at %H:%M:%S", time.localtime(at))
+def _clock(at: float, beside: float = 0.0) -> str:
+    """Return a time, with its day unless that is the day of `beside`."""
+    when = time.localtime(at)
+    same_day = when[:3] == time.localtime(beside)[:3]
+    return time.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S", when)

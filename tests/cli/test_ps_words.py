@@ -155,9 +155,9 @@ def test_what_still_runs_is_known_by_pid_and_start(tmp_path: Path) -> None:
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     start = int(fields[19])
     trees = {
-        "a:1": {"name": "a", "leader": [os.getpid(), start]},
-        "b:1": {"name": "b", "leader": [os.getpid(), start - 1]},
-        "c:1": {"name": "c", "leader": None},
+        "a:1": {"name": "a", "leader": [os.getpid(), start], "mark": [0, 1]},
+        "b:1": {"name": "b", "leader": [os.getpid(), start - 1], "mark": [0, 1]},
+        "c:1": {"name": "c", "leader": None, "mark": [0, 1]},
     }
     Path(project.below("state.json")).write_text(json.dumps({"trees": trees}))
     assert here.remains(project) == [("a", os.getpid())]

@@ -43,6 +43,13 @@ def next_line(child: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(f"it ended and never said {words!r}")
 
 
+def nobody_left_of_the_daemon(project: Project) -> bool:
+    """Kill keeper and brain, and whether that was all: each of them replaces the other if it can."""
+    found = [pid for pid in (project.brain(), project.keeper()) if pid]
+    project.kill(*found)
+    return not found
+
+
 def test_a_stop_returns_when_the_tree_is_gone(project: Project) -> None:
     """`ps stop` returns when nobody of the tree is left, `ps start` when it is ready again (P1)."""
     project.up(service("a", **python("import os,time; os.fork(); print('up', flush=True); time.sleep(90)")))
@@ -241,8 +248,8 @@ def test_why_a_service_crashed(project: Project) -> None:
     project.wait_for("fatal")
     said = project.guardian("why", "a").out
     assert re.search(r"^a is fatal since .*: restarted too often: 1 times", said)
-    assert re.search(r"^It failed last on .*: exited with code 3\.$", said, re.MULTILINE)
-    assert "\n  no disk\n" in said
+    assert re.search(r"^It failed last at .*: exited with code 3\.$", said, re.MULTILINE)
+    assert said.count("\n  no disk\n") == 1  # what the generation before had to say is another story
     record = told(project, "why", "a")
     assert (record["failure"]["cause"], record["output"][-1]["text"]) == ("exited", "no disk")
     assert project.guardian("why", "zzz").code == 1
@@ -252,7 +259,7 @@ def test_without_a_daemon_it_says_what_still_runs(project: Project) -> None:
     """After keeper and brain were killed the list says who still runs, and `down` ends them (P1, P10)."""
     project.up(service("a", **SLEEP))
     pid = project.wait_for()["a"]["pid"]
-    project.kill(project.keeper(), project.brain())
+    wait_until(lambda: nobody_left_of_the_daemon(project), PATIENCE, what="the end of keeper and brain")
     for words in (("ps", "list"), ("ps", "stop", "a"), ("events",), ("reload",)):
         answer = project.guardian(*words)
         assert answer.code == 1
