@@ -101,15 +101,20 @@ def decode(line: bytes) -> Any_Request:
 
 
 def encode(message: object) -> bytes:
-    """Return a message as a line."""
-    return _encoder.encode(message) + b"\n"
+    """Return a message as a line; bytes of a path that are no text become question marks."""
+    try:
+        return _encoder.encode(message) + b"\n"
+    except UnicodeEncodeError:
+        import json  # late: hardly any path is no text
+
+        return json.dumps(message, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def id_of(line: bytes) -> int:
     """Return the id of a request that could not be understood, as far as there is one; else 0."""
     try:
         found = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return 0
     number = found.get("id") if isinstance(found, dict) else 0
     return number if isinstance(number, int) else 0

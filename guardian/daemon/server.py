@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import struct
@@ -150,6 +151,9 @@ class Server:
                 failed(request.id, f"{AT_ONCE} requests are under way already; wait for an answer", 1)
             )
             return True
+        if request.id in client.tasks:
+            client.send(failed(request.id, f"a request with the id {request.id} is under way already", 2))
+            return True
         task = asyncio.get_running_loop().create_task(self._answer(client, request))
         client.tasks[request.id] = task
         task.add_done_callback(lambda done: _forget(client, request.id, done))
@@ -189,9 +193,12 @@ class Server:
 
 
 def _forget(client: Client, number: int, task: asyncio.Task[None]) -> None:
-    """The answer was given; another request may have taken the id meanwhile."""
-    if client.tasks.get(number) is task:
-        del client.tasks[number]
+    """The answer was given; a fault of the daemon's own is one too."""
+    del client.tasks[number]
+    fault = None if task.cancelled() else task.exception()
+    if fault is not None:
+        logging.getLogger("guardian").error("request %d failed", number, exc_info=fault)
+        client.send(failed(number, f"a fault of guardian's own: {fault!r}; the daemon's log says more", 1))
 
 
 def failed(number: int, message: str, code: int) -> dict[str, object]:
