@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from house import House
 from litter import Litter, start_of
+from waiting import wait_until
 
 EXAMPLES = Path(__file__).parent / "examples"
 ROOT = Path(__file__).parents[2]
@@ -135,16 +136,18 @@ def test_redis_cache(stage: Stage) -> None:
     assert list(stage.run("redis_cache")) == [{"answer": "+PONG"}]
 
 
-def test_everything_ends_with_an_owner_that_is_killed(stage: Stage, litter: Litter) -> None:
-    """The owner of a manager is killed with SIGKILL: services and daemon are gone soon (P1, P6)."""
+@pytest.mark.parametrize("too", ["", "guardian-brain", "guardian-keep"])
+def test_everything_ends_with_an_owner_that_is_killed(stage: Stage, litter: Litter, too: str) -> None:
+    """The owner, alone or with one of the daemon's processes, is killed: nobody is left (P1, P6)."""
     for facts in stage.run("endless"):
         pids = {pid: start_of(pid) for pid in facts["pids"]}
         assert None not in pids.values()
         assert stage.process is not None
+        for pid in litter.alive() if too else ():
+            if Path(f"/proc/{pid}/comm").read_text().strip() == too:
+                os.kill(pid, signal.SIGKILL)
         stage.process.kill()
         stage.process.wait()
         break
-    from waiting import wait_until
-
-    wait_until(lambda: not litter.alive() or None, 20, what="nobody is left")
+    wait_until(lambda: not litter.alive(), 30, what="nobody is left")
     assert all(start_of(pid) != start for pid, start in pids.items())

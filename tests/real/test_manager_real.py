@@ -33,7 +33,7 @@ from guardian import (
 FUSE = "import signal; signal.alarm(60)\n"
 SLEEPER = FUSE + "signal.pause()"
 COUNTER = FUSE + "import sys\nfor n in range(1_000_000): print(n, flush=True); signal.sigtimedwait([], 0.001)"
-STUBBORN = FUSE + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: signal.pause()"
+STUBBORN = FUSE + "signal.signal(15, signal.SIG_IGN)\nprint('up')\nwhile True: signal.pause()"
 
 
 def python(name: str, code: str = SLEEPER, **fields: object) -> ProcessConfig:
@@ -219,7 +219,6 @@ async def test_no_line_is_lost_when_the_brain_is_killed(manager: ProcessManager,
 async def test_requests_go_on_with_the_next_brain(manager: ProcessManager, litter: Litter) -> None:
     """A wait that is under way when the brain is killed comes to its end with the next one (P6)."""
     await manager.start(python("stubborn", STUBBORN, stop_timeout="1s"))
-    await soon(lambda: litter.alive(), "it runs")
     stopping = asyncio.create_task(manager.stop("stubborn"))
     events: list[str] = []
     manager.on("process:stopping", lambda event: events.append(event.name))
@@ -289,6 +288,66 @@ async def test_nobody_answers(folder: Path) -> None:
         await connect(folder)
     with pytest.raises(GuardianError, match="not open: use `async with`"):
         await ProcessManager(cwd=folder).list()
+
+
+async def test_a_signal_reaches_the_leader(manager: ProcessManager) -> None:
+    """A signal is delivered to the service that is named, and to nobody who does not run."""
+    code = "signal.signal(1, lambda *_: print('reloaded'))\nprint('up')\nwhile True: signal.pause()"
+    await manager.start(python("web", FUSE + code))
+    async with asyncio.timeout(30), aclosing(manager.follow_logs("web", lines=None)) as lines:
+        assert (await anext(lines)).message == "up"
+        await manager.signal("HUP", "web")
+        assert (await anext(lines)).message == "reloaded"
+    refused: list[str] = []
+    manager.on("process:refused", lambda event: refused.append(event.service))
+    await manager.stop("web")
+    await manager.signal("SIGHUP", "web")
+    await soon(lambda: refused == ["web"], "it is said that nobody is there")
+
+
+async def test_a_stop_by_force_does_not_wait(manager: ProcessManager) -> None:
+    """Force ends what ignores SIGTERM at once; a bounded stop says who is still there."""
+    await manager.start(python("stubborn", STUBBORN, stop_timeout="50s"))
+    async with asyncio.timeout(30), aclosing(manager.follow_logs("stubborn", lines=None)) as lines:
+        await anext(lines)
+    with pytest.raises(GuardianError, match="not within 100ms: stubborn is stopping"):
+        await manager.stop("stubborn", timeout="100ms")
+    (state,) = await asyncio.wait_for(manager.stop("stubborn", force=True), 20)
+    assert (state.status, state.exit) == ("stopped", "SIGKILL")
+
+
+async def test_somebody_else_ends_the_daemon(manager: ProcessManager, folder: Path) -> None:
+    """Who follows gets every line and the end, who asks an error, and leaving is quiet."""
+    code = FUSE + "print('up')\nsignal.sigwait([signal.SIGTERM])\nprint('last words', end='')"
+    await manager.start(python("web", "import signal; signal.pthread_sigmask(0, [15])\n" + code))
+    over = asyncio.Event()
+    manager.on("daemon:over", lambda event: over.set())
+    lines = manager.follow_logs("web", lines=None)
+    assert (await anext(lines)).message == "up"
+    async with await connect(folder) as other:
+        await other.shutdown()
+    async with asyncio.timeout(20):
+        assert [line.message async for line in lines] == ["last words"]
+    await asyncio.wait_for(over.wait(), 20)
+    with pytest.raises(GuardianError, match=r"no daemon runs|has ended"):
+        await manager.list()
+
+
+async def test_a_brain_that_is_killed_while_everything_ends(folder: Path, litter: Litter) -> None:
+    """cleanup() ends everything also when the brain is killed meanwhile (P1, P6)."""
+    async with asyncio.timeout(60):
+        manager = ProcessManager(cwd=folder)
+        await manager.init()
+        await manager.start(python("stubborn", STUBBORN, stop_timeout="500ms"))
+        events: list[str] = []
+        manager.on("process:stopping", lambda event: events.append(event.name))
+        ending = asyncio.create_task(manager.cleanup())
+        await soon(lambda: events, "it is being stopped")
+        for pid in children("guardian-brain", litter):
+            os.kill(pid, signal.SIGKILL)
+        await ending
+        await manager.cleanup()
+    await soon(lambda: not litter.alive(), "nobody is left")
 
 
 INTERRUPTED = """
