@@ -129,9 +129,10 @@ def _change_folder(launch: Launch) -> None:
 
 
 def _restore_signals(_: Launch) -> None:
-    """Give every signal its default."""
+    """Give every signal that is ignored its default; those that are handled get it by the exec (signal(7))."""
     for number in ALL:
-        signal.signal(number, signal.SIG_DFL)
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
