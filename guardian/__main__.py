@@ -1,4 +1,4 @@
-"""The command `guardian`: two words take a light path, everything else goes to Typer.
+"""The command `guardian`: a few words take a light path, everything else goes to Typer.
 
 `run` stands in front of every command and `status` in shell prompts and hooks: they import
 neither Typer nor Rich (55 ms of import where a bare Python starts in 11 ms).
@@ -34,6 +34,10 @@ def main() -> int:
 
         if is_quick_list(words[2:]):
             return at_the_edge(lambda: quick_list(words[2:]))
+    if words in (["up", "--detach"], ["up", "-d"]):
+        from guardian.cli.up import Way, bring_up
+
+        return at_the_edge(lambda: bring_up((), Way(detach=True)))
     if words[:1] == ["status"]:
         from guardian.cli.status import is_quick, quick
 
