@@ -62,7 +62,7 @@ class Calls:
 
     def __init__(self, lines: AsyncGenerator[ProcessLog, None], callback: Callback) -> None:
         self._callback = callback
-        self._task = asyncio.get_running_loop().create_task(self._run(lines))
+        self.task = asyncio.get_running_loop().create_task(self._run(lines))
 
     async def _run(self, lines: AsyncGenerator[ProcessLog, None]) -> None:
         try:
@@ -85,8 +85,8 @@ class Calls:
 
     def stop(self) -> None:
         """Call no more."""
-        self._task.cancel()
+        self.task.cancel()
 
     async def finish(self) -> None:
         """Return when every line was given; only after the daemon has ended."""
-        await asyncio.wait([self._task])
+        await asyncio.wait([self.task])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import overload
 
 from guardian.errors import GuardianError, UsageError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     States = list[ProcessState]  # a manager's own `list` hides the type within the class
     Sources = list[Source]
     Logs = list[ProcessLog]
+
+log = logging.getLogger("guardian.manager")
 
 BY = "Python"  # who asks, as events and `ps list` show it
 
@@ -196,6 +199,7 @@ class Manager:
             return found
         calls = Calls(found, callback)
         self._calls.add(calls)
+        calls.task.add_done_callback(lambda _: self._calls.discard(calls))
         return calls.stop
 
     # what happens
@@ -209,8 +213,8 @@ class Manager:
         unhealthy), process:output (a line, as `event.log`), and others that UsageError names; "*" means
         all but output. Handlers hear events in order and were called before the method that caused
         them returns. Async handlers run one event after the other and hold up nobody. One that raises
-        is logged and harms nobody. process:output may miss lines while a brain is replaced;
-        `follow_logs` does not.
+        is logged and harms nobody. process:output begins a moment after it was asked for, and may miss lines
+        while a brain is replaced; `follow_logs` does not.
         """
         subscriber = self._handlers.add(event, handler)
         self._follow_output()
@@ -233,7 +237,10 @@ class Manager:
             wanted = self._handlers.want_output() and self._link is not None
             if wanted and self._output is None:
                 self._output = Subscription(self._project, self._heard_output, topics=("output",))
-                await self._output.start()
+                try:
+                    await self._output.start()
+                except GuardianError as error:
+                    log.warning("no output is told: %s", error)
             elif not wanted and self._output is not None:
                 await self._output.close()
                 self._output = None
@@ -270,11 +277,10 @@ class Manager:
     async def _close(self, *, over: bool = False) -> None:
         """Hang up; when the daemon is `over`, every line and event is delivered first."""
         link, self._link = self._link, None
-        for calls in self._calls:
+        for calls in list(self._calls):
             if not over:
                 calls.stop()
             await calls.finish()
-        self._calls.clear()
         if over and self._output is not None:
             await self._output.finished()
         await self._choose_output()
