@@ -56,6 +56,16 @@ class Project:
         for name in FOLDERS:
             os.makedirs(os.path.join(self.folder, name), mode=0o700, exist_ok=True)
         private_dir(os.path.dirname(self.socket))
+        self._hide_from_git()
+
+    def _hide_from_git(self) -> None:
+        """Nothing of it belongs into a repository (gitignore(5)); a full disk is told by whoever needs it."""
+        try:
+            fd = os.open(self.below(".gitignore"), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError:
+            return  # it is there, or nothing can be written
+        os.write(fd, b"*\n")
+        os.close(fd)
 
     def below(self, *names: str) -> str:
         """Return the path of something in the folder."""

@@ -129,7 +129,7 @@ def _change_folder(launch: Launch) -> None:
 
 
 def _restore_signals(_: Launch) -> None:
-    """Give every signal that is ignored its default; those that are handled get it by the exec (signal(7))."""
+    """Give ignored signals their default; those that are handled get it by the exec (signal(7))."""
     for number in ALL:
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
