@@ -112,6 +112,10 @@ class Conversation:
         """Hang up; whoever waits for an answer gets Lost."""
         self._listening.cancel()
         await asyncio.wait([self._listening])
+        try:
+            await self._writer.wait_closed()
+        except ConnectionError:
+            pass  # the other end was quicker
 
 
 def said(error: dict[str, Any]) -> GuardianError:
