@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 
 from guardian.contain.kernel import name_process
 from guardian.daemon.brain import Brain
@@ -59,7 +60,8 @@ async def _live(project: Project, line: Line, log: logging.Logger, *, lock: int,
     log.info("the daemon runs, pid %d, for %s", os.getpid(), project.root)
     code = await desk.done
     await server.close()
-    os.unlink(project.socket)
+    with suppress(FileNotFoundError):  # somebody has removed it, or the whole folder
+        os.unlink(project.socket)
     await brain.close()
     await asyncio.sleep(0)
     brain.say_bye(code)
