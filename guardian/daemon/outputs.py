@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+from guardian.daemon.surroundings import user_of
 from guardian.errors import GuardianError
 from guardian.output.channel import Channel
 from guardian.output.inlet import make_fifo
@@ -78,9 +79,9 @@ class Outputs:
     def _open(self, log: Log, spec: ServiceSpec) -> None:
         known = self._channels.get(log.fifo)
         if known is not None and known[0] == log:
+            known[1].max_size, known[1].keep = spec.log_max_size, spec.log_keep
             return
-        make_fifo(log.fifo)
-        os.makedirs(os.path.dirname(log.file), exist_ok=True)
+        make_fifo(log.fifo, user_of(spec.user).uid if spec.user else None)
         channel = Channel(
             log.fifo,
             log.file,
