@@ -28,21 +28,11 @@ def main() -> int:
         from guardian.daemon.start import keep
 
         return at_the_edge(lambda: keep(words[1:]))
-    if words[:2] == ["ps", "list"]:
-        from guardian.cli.ps_list import is_quick as is_quick_list
-        from guardian.cli.ps_list import quick as quick_list
+    from guardian.cli.quick import quick
 
-        if is_quick_list(words[2:]):
-            return at_the_edge(lambda: quick_list(words[2:]))
-    if words in (["up", "--detach"], ["up", "-d"]):
-        from guardian.cli.up import Way, bring_up
-
-        return at_the_edge(lambda: bring_up((), Way(detach=True)))
-    if words[:1] == ["status"]:
-        from guardian.cli.status import is_quick, quick
-
-        if is_quick(words[1:]):
-            return at_the_edge(lambda: quick(words[1:]))
+    work = quick(words)
+    if work is not None:
+        return at_the_edge(work)
     from guardian.cli.app import start
 
     return at_the_edge(lambda: start(words))

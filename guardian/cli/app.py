@@ -9,6 +9,7 @@ import typer
 from guardian import __version__
 from guardian.cli import config as config_commands
 from guardian.cli import ps as ps_commands
+from guardian.cli.quick import START_WITHIN
 from guardian.cli.run_help import run_command
 from guardian.errors import GuardianError, UsageError
 
@@ -176,7 +177,7 @@ def up(
     wait: Annotated[
         bool, typer.Option("--wait", help="In the background; return when they are ready, 1 when not.")
     ] = False,
-    timeout: ps_commands.Timeout = ps_commands.START_WITHIN,
+    timeout: ps_commands.Timeout = START_WITHIN,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Events only, no output of services.")] = False,
 ) -> int:
     """Start the services of guardian.toml and keep them running, in the foreground until ^C.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, ParamSpec
 import typer
 
 from guardian.cli.edge import at_the_edge
+from guardian.cli.quick import START_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,6 @@ Timeout = Annotated[
     str, typer.Option("--timeout", metavar="DURATION", help="Wait no longer than this; 0: for ever.")
 ]
 Lines = Annotated[str, typer.Option("-n", "--lines", metavar="N", help="How many of the last lines, or all.")]
-START_WITHIN = "1m"  # a start that hangs for a reason that nobody told guardian about must not hang a script
 
 
 def on_the_edge(work: Callable[Given, int]) -> Callable[Given, NoReturn]:
