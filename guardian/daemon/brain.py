@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from guardian.services.spec import ServiceSpec
 
 
+TOGETHER = 10  # services that are written down and handed to the keeper in one go
 SOON = 0.05  # seconds until the state is written when nothing presses
 
 
@@ -83,7 +84,6 @@ class Brain:
         )
         self.outputs.wanted = lambda name: self.bus.wants("output", name)
         self.outputs.moved = self._log_grown
-        self.outputs.hold = lambda fifo: self._ask_keeper({"hold": fifo})
         self.outputs.let_go = lambda fifo: self._ask_keeper({"let_go": fifo})
         self.bus.changed = self.outputs.choose_listeners
         self.sentry = Sentry(project, complain=log.warning)
@@ -140,10 +140,10 @@ class Brain:
         for message in self._line.heard():
             if "have" in message:
                 self.trees.family.keeper = message["keeper"]
-                for fifo in self.outputs.fifos:
-                    self.outputs.hold(fifo)
                 if not self._adopted.done():
                     self._adopt(message["have"])
+                for fifo in self.outputs.fifos:
+                    self._ask_keeper({"hold": fifo})
             elif "signal" in message:
                 self.signalled(message["signal"])
             else:
@@ -196,7 +196,9 @@ class Brain:
         done = [action for action in decision.actions if not isinstance(action, effects.Emit)]
         for action in done:
             DOING[type(action)](self, action)
-        self._write_down(now=any(isinstance(action, effects.Spawn) for action in done))
+            if self.trees.to_launch >= TOGETHER:  # the keeper forks while we prepare the next ones
+                self._launch()
+        self._write_down(now=self.trees.to_launch > 0)
         self.trees.launch()
         if told:
             self._loop.call_soon(self._tell_of, told)  # journal and log hold up no start
@@ -207,6 +209,11 @@ class Brain:
         for future in decided:
             if not future.done():
                 future.set_result(None)
+
+    def _launch(self) -> None:
+        """Have started what is prepared; before that it is written down."""
+        self.write_down()
+        self.trees.launch()
 
     def _write_down(self, *, now: bool) -> None:
         """Write the state: before something is started or answered, otherwise soon."""
@@ -239,7 +246,7 @@ class Brain:
             extra = self.senses.variables(action.spec)
             launch = launch_of(action.spec, root=self.project.root, key=key, extra=extra)
             out, err = self.outputs.open(action.spec)
-            return launch.replace(out=out, err=err)
+            return launch.replace(out=out, err=err, fifos=tuple(filter(None, (out, err))))
 
         self.trees.start(action, make)
 
@@ -274,8 +281,8 @@ class Brain:
         self.scales.forget(tree)
 
     def _tell_of(self, told: list[effects.Emit]) -> None:
-        for emit in told:
-            self.bus.publish(self.registrar.event(emit))
+        for event in self.registrar.events(told):
+            self.bus.publish(event)
 
     def _heard_output(self, name: str, stream: str, lines: list[bytes]) -> None:
         self.senses.heard(name, lines)

@@ -57,7 +57,6 @@ class Outputs:
         self.need: set[str] = set()  # services whose lines are searched
         self.wanted: Callable[[str], bool] = lambda _: False  # whether somebody else wants those of a service
         self.moved: Callable[[str], None] = lambda _: None  # told whenever a log of a service has grown
-        self.hold: Callable[[str], None] = lambda _: None  # let the keeper keep a FIFO open
         self.let_go: Callable[[str], None] = lambda _: None
         self._loop = asyncio.get_running_loop()
 
@@ -69,7 +68,8 @@ class Outputs:
     def open(self, spec: ServiceSpec) -> tuple[str, str]:
         """Return the paths of the FIFOs for stdout and stderr, the second empty when it is the same.
 
-        GuardianError when a log cannot be written, with what was there before still in force.
+        Who starts the service lets the keeper hold them too. GuardianError when a log cannot be
+        written, with what was there before still in force.
         """
         logs = logs_of(spec, self._project)
         for log in logs:
@@ -88,10 +88,10 @@ class Outputs:
             max_size=spec.log_max_size,
             keep=spec.log_keep,
             times=self._project.below("times"),
+            lazy=True,
         )
         self.close(log.fifo)
         self._channels[log.fifo] = log, channel
-        self.hold(log.fifo)
         self._choose_listener(log, channel)
         self._loop.add_reader(channel.fileno(), self._move, log.fifo)
 

@@ -17,7 +17,7 @@ from guardian.procs.table import system_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from logging import Logger
 
     from guardian.daemon.places import Project
@@ -50,9 +50,19 @@ class Registrar:
         self._unwritten: list[tuple[str, Receipt]] = []
         self._recorder = Recorder(Journal(state_path(), complain=log.warning), "daemon", os.getpid())
 
-    def event(self, emit: Emit) -> dict[str, object]:
-        """Record an event; return it as it is told."""
-        record: dict[str, object] = {
+    def events(self, emits: Iterable[Emit]) -> list[dict[str, object]]:
+        """Record events; return them as they are told."""
+        at = round(time.time(), 3)
+        records = [self._record(emit) for emit in emits]
+        fields = [{"project": self._project.root, **record} for record in records]
+        self._recorder.record_all("service", at, fields)
+        for record in records:
+            self._log.info("%s: %s", record["service"], describe(record))
+        return [{"at": at, **record} for record in records]
+
+    @staticmethod
+    def _record(emit: Emit) -> dict[str, object]:
+        return {
             "topic": emit.topic.value,
             "service": emit.name,
             "before": emit.before.value,
@@ -63,10 +73,6 @@ class Registrar:
             "why": str(emit.why),
             "failed": emit.why.failed,
         }
-        at = round(time.time(), 3)
-        self._recorder.record("service", at, project=self._project.root, **record)
-        self._log.info("%s: %s", emit.name, describe(record))
-        return {"at": at, **record}
 
     def ended(self, tree: Tree) -> None:
         """Keep the receipt of a tree of which somebody was signalled."""

@@ -94,6 +94,11 @@ class Trees:
         self._store.note_tree(record)
         self._to_launch.append(launch)
 
+    @property
+    def to_launch(self) -> int:
+        """How many are prepared, and not handed to the keeper."""
+        return len(self._to_launch)
+
     def launch(self) -> None:
         """Let the keeper start what is to be started; its trees are written down by now."""
         for launch in self._to_launch:

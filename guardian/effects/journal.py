@@ -14,7 +14,7 @@ from guardian.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 FILE = "journal.jsonl"
 MODE = 0o600
@@ -37,13 +37,13 @@ class Journal:
         self._complain = complain
         self._failed = False
 
-    def write(self, record: Mapping[str, object]) -> bool:
-        """Append one record; when that fails complain once, until a write succeeds again."""
+    def write(self, *records: Mapping[str, object]) -> bool:
+        """Append these records; when that fails complain once, until a write succeeds again."""
         import json  # late: `guardian run` writes only when it intervened
 
-        line = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        lines = [json.dumps(each, ensure_ascii=True, separators=(",", ":")) + "\n" for each in records]
         try:
-            self._append(line)
+            self._append("".join(lines).encode("ascii"))
         except OSError as error:
             if not self._failed:
                 self._complain(f"cannot write the journal {self.path}: {error.strerror}; going on without it")
@@ -132,4 +132,9 @@ class Recorder(Value):
 
     def record(self, event: str, at: float, **fields: object) -> None:
         """Write one event; `at` is seconds since the epoch."""
-        self.journal.write({"event": event, "at": round(at, 3), "by": self.by, "pid": self.pid, **fields})
+        self.record_all(event, at, [fields])
+
+    def record_all(self, event: str, at: float, records: Iterable[Mapping[str, object]]) -> None:
+        """Write several events of one kind and moment at once."""
+        stamp = {"event": event, "at": round(at, 3), "by": self.by, "pid": self.pid}
+        self.journal.write(*({**stamp, **fields} for fields in records))

@@ -4,7 +4,7 @@ It stays what it is while brains come and go: services keep their parent, so the
 ended is known whoever was there to hear it, and orphans come back to it whatever they did. It
 holds the socket that people and programs connect to: they wait while a brain is being born.
 
-brain → keeper   {"launch": …}      start a process           → child or failed
+brain → keeper   {"launch": …}      start a process, hold its FIFOs   → child or failed
                  {"forget": id}     its end is known
                  {"hold": path}     keep that FIFO open: what is in it outlives who wrote and who reads it
                  {"let_go": path}   no longer
@@ -164,7 +164,10 @@ class Keeper:
 
     def _obey(self, message: Message) -> None:
         if "launch" in message:
-            self._tell(self._nursery.start(Launch(**message["launch"])))
+            launch = Launch(**message["launch"])
+            for path in launch.fifos:
+                self._hold(path)
+            self._tell(self._nursery.start(launch))
         elif "forget" in message:
             self._nursery.forget(message["forget"])
         elif "hold" in message:

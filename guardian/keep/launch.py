@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 
@@ -35,6 +36,7 @@ class Launch(Value):
     gid: int = -1
     groups: tuple[int, ...] = ()
     cgroup: str = ""  # the folder of a cgroup v2; empty: none
+    fifos: tuple[str, ...] = ()  # of `out` and `err`, those that are FIFOs
     mark: int = 0  # the number of contain.mark; 0: none
 
 
@@ -43,7 +45,8 @@ class Failure(Exception):
 
     def __init__(self, step: str, error: OSError | ValueError) -> None:
         self.step = step
-        self.errno = (error.errno or 0) if isinstance(error, OSError) else 0
+        refused = errno.EPERM if step == "limits" else errno.EINVAL  # what resource and os say by ValueError
+        self.errno = (error.errno or 0) if isinstance(error, OSError) else refused
         super().__init__(f"{step}: {error}")
 
 

@@ -63,12 +63,15 @@ class Channel:
         keep: int,
         times: str,
         clock: Callable[[], float] = time.time,
+        lazy: bool = False,
     ) -> None:
         """Open both, and make the log unless it is there, with its folder.
 
-        max_size: bytes of one file, its times included; keep: how many rotated ones there may be
-        (both may be set again at any time); times: a folder of guardian's own, for the times of any
-        number of logs; clock: seconds since the epoch. OutputError when something cannot be opened.
+        lazy: the log is opened when there is something to write, if it looks as if it could be; most
+        services print to one of their streams, many to none. max_size: bytes of one file, its times
+        included; keep: how many rotated ones there may be (both may be set again at any time); times: a
+        folder of guardian's own, for the times of any number of logs; clock: seconds since the epoch.
+        OutputError when something cannot be opened.
         """
         self.file, self.max_size, self.keep = os.path.abspath(file), max(max_size, SMALLEST), keep
         self.lines: Callable[[bytes], None] | None = None  # gets what was moved, whole lines
@@ -81,7 +84,8 @@ class Channel:
         self._inlet = inlet(self._fifo)
         self._capacity = capacity(self._fifo)
         try:
-            self._open()
+            if not (lazy and _seems_writable(self.file)):
+                self._open()
         except OSError as error:
             self.close()
             raise self._refused(error) from None
@@ -257,6 +261,15 @@ class Channel:
 
     def __repr__(self) -> str:
         return f"<Channel {self.file}: {self._size} of {self.max_size} bytes, {self.keep} kept>"
+
+
+def _seems_writable(file: str) -> bool:
+    """Whether the log could probably be opened: an ordinary file, or none in a folder that takes one."""
+    try:
+        there = os.lstat(file)
+    except FileNotFoundError:
+        return os.access(os.path.dirname(file), os.W_OK | os.X_OK)
+    return stat.S_ISREG(there.st_mode) and os.access(file, os.R_OK | os.W_OK)
 
 
 def reserve(max_size: int) -> int:
