@@ -117,10 +117,19 @@ def _become(words: list[str], log: str, keep: tuple[int, ...]) -> NoReturn:
     said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOCTTY, 0o600)
     os.dup2(said, 1)
     os.dup2(said, 2)
-    for fd in keep:
-        os.set_inheritable(fd, True)
+    for fd in map(int, os.listdir("/dev/fd")):
+        if fd > 2 and _is_open(fd):
+            os.set_inheritable(fd, fd in keep)  # what else whoever started us left open is nothing to us
     allow_as_before()  # a brain that starts a keeper has raised it
     os.execv(words[0], words)
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False  # the look itself had it
+    return True
 
 
 def keep(words: Sequence[str]) -> int:

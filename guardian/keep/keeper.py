@@ -118,17 +118,28 @@ class Keeper:
     # the brain
 
     def _bear(self) -> None:
-        """Start a brain."""
+        """Start a brain; where that is not possible now, later."""
         self._born = time.monotonic()
         self._disowned = False
+        try:
+            self._connect(self._fork())
+        except OSError as error:  # too many processes or descriptors
+            say(f"no brain can be started now: {error.strerror}")
+            self._plan_the_next(killed=False)
+            self._due = max(self._due, self._born + SOON)
+
+    def _fork(self) -> socket.socket:
+        """Fork what becomes the brain; return our end of the line to it."""
         ours, theirs = pair()
-        self._pid = os.fork()
-        if self._pid == 0:
-            ours.close()
-            signal.set_wakeup_fd(-1)
-            self._brain(theirs)
-        theirs.close()
-        self._connect(ours)
+        with theirs:
+            self._pid = os.fork()
+            if self._pid == 0:
+                ours.close()
+                signal.set_wakeup_fd(-1)
+                for path in list(self._held):
+                    self._let_go(path)
+                self._brain(theirs)
+        return ours
 
     def _connect(self, end: socket.socket) -> None:
         """Tell a brain everything that is known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -396,6 +397,19 @@ def _cmdline(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def test_a_daemon_keeps_nothing_of_who_started_it(project: Project) -> None:
+    """A pipe that `up --detach` inherited comes to its end: neither daemon nor services hold it."""
+    project.write(GOOD)
+    reading, writing = os.pipe()
+    child = project.start("up", "--detach", pass_fds=[writing])
+    os.close(writing)
+    child.communicate(timeout=PATIENCE)
+    project.wait_for("ready")
+    ready, _, _ = select.select([reading], [], [], 5)
+    os.close(reading)
+    assert ready, "somebody holds it"
 
 
 # moments
