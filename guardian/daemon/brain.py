@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from guardian.services.spec import ServiceSpec
 
 
-TOGETHER = 10  # services that are written down and handed to the keeper in one go
+TOGETHER = 10  # services that are written down and handed to the keeper in the first go, then twice as many
 SOON = 0.05  # seconds until the state is written when nothing presses
 
 
@@ -190,14 +190,19 @@ class Brain:
         happened, self._happened = self._happened, []
         now, chance = time.monotonic(), random.random()
         decision = decide(self.roster, self.memory, happened, now, chance=chance)
+        forgotten = self.memory.services.keys() - decision.memory.services.keys()
         self.memory = decision.memory
         self.store.note_lives(decision.memory)
+        for name in forgotten:
+            self.outputs.forget(name)
         told = [action for action in decision.actions if isinstance(action, effects.Emit)]
         done = [action for action in decision.actions if not isinstance(action, effects.Emit)]
+        together = TOGETHER
         for action in done:
             DOING[type(action)](self, action)
-            if self.trees.to_launch >= TOGETHER:  # the keeper forks while we prepare the next ones
+            if self.trees.to_launch >= together:  # the keeper forks while we prepare the next ones
                 self._launch()
+                together *= 2  # each time the whole state is written
         self._write_down(now=self.trees.to_launch > 0)
         self.trees.launch()
         if told:

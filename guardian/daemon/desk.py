@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from guardian.daemon import protocol
+from guardian.daemon.closing import Closing
 from guardian.daemon.lives import standings
 from guardian.daemon.trees import number_of
+from guardian.daemon.waits import ENDS, Waits, has_begun, is_forgotten, is_up
 from guardian.errors import GuardianError, SeeError, UsageError
 from guardian.procs.printable import printable
 from guardian.services import names, reload, saving
 from guardian.services.events import Ask, Wish
 from guardian.services.life import State, Wanted
-from guardian.services.mind import satisfied, waits_for
-from guardian.services.why import Cause
-from guardian.units import exact_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,25 +21,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from guardian.daemon.brain import Brain
-    from guardian.daemon.bus import Record
     from guardian.daemon.server import Client
     from guardian.services.living import Life
     from guardian.services.spec import ServiceSpec
-
-PHASES = (
-    "takes nothing new",
-    "asks everything to stop",
-    "waits for what has not stopped",
-    "forces what would not stop",
-    "cleans up",
-)
-FORCED = 15.0  # seconds after SIGKILL before whoever is left is named and left
-
-
-class Unreached(GuardianError):
-    """Services did not come to where they were wanted."""
-
-    exit_code = 1
 
 
 class Desk:
@@ -49,12 +31,12 @@ class Desk:
 
     def __init__(self, brain: Brain) -> None:
         self._brain = brain
-        self._closing = False
-        self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waits = Waits(brain)
+        self.closing = Closing(brain, self._waits)
 
     async def handle(self, client: Client, request: protocol.Any_Request) -> object:
         """Answer one request; GuardianError is the answer no."""
-        if self._closing and not isinstance(request, protocol.List | protocol.Watch | protocol.Shutdown):
+        if self.closing.begun and not isinstance(request, protocol.List | protocol.Watch | protocol.Shutdown):
             raise GuardianError("the daemon is ending; it takes nothing new")
         return await HANDLERS[type(request)](self, client, request)
 
@@ -122,68 +104,13 @@ class Desk:
         if request.wait and wish is not Wish.SIGNAL:
 
             def tell(waiting: list[str]) -> None:
-                client.event(request.id, {"topic": "waiting", "for": [self._complaint(n) for n in waiting]})
+                client.event(
+                    request.id, {"topic": "waiting", "for": [self._waits.complaint(n) for n in waiting]}
+                )
 
-            end = _has_begun if request.spawned and ENDS[wish] is _is_up else ENDS[wish]
-            await self._until(chosen, end, request.timeout, tell=tell)
+            end = has_begun if request.spawned and ENDS[wish] is is_up else ENDS[wish]
+            await self._waits.until(chosen, end, request.timeout, tell=tell)
         return standings(self._brain, chosen)
-
-    async def _until(
-        self,
-        chosen: list[str],
-        end: Callable[[Life], bool | None],
-        timeout: float,
-        *,
-        tell: Callable[[list[str]], None] = lambda _: None,
-    ) -> None:
-        """Wait until every one of these has come to an end, or one of them cannot: Unreached says why."""
-        stuck: dict[str, str] = {}
-
-        def hear(record: Record) -> None:
-            stuck[str(record["service"])] = f"{record['service']}: {record['why']}"
-
-        self._brain.bus.listen(hear, topics=frozenset({"stuck"}), services=frozenset(chosen))
-        try:
-            await self._until_or_stuck(chosen, end, timeout, stuck, tell)
-        finally:
-            self._brain.bus.leave(hear)
-
-    async def _until_or_stuck(
-        self,
-        chosen: list[str],
-        end: Callable[[Life], bool | None],
-        timeout: float,
-        stuck: dict[str, str],
-        tell: Callable[[list[str]], None],
-    ) -> None:
-        deadline = time.monotonic() + timeout if timeout else None
-        while True:
-            found = {name: end(self._brain.memory.life(name)) for name in chosen}
-            failed = [self._complaint(name) for name, good in found.items() if good is False]
-            waiting = [name for name, good in found.items() if good is None]
-            failed += [stuck[name] for name in waiting if name in stuck]
-            failed += [blocked for name in waiting if (blocked := self._blocked(name))]
-            if failed:
-                raise Unreached("; ".join(failed))
-            if not waiting:
-                return
-            tell(waiting)
-            pause = None if deadline is None else deadline - time.monotonic()
-            try:
-                await asyncio.wait_for(self._brain.decided(), pause)
-            except TimeoutError:
-                told = "; ".join(self._complaint(name) for name in waiting)
-                raise Unreached(f"not within {exact_duration(timeout)}: {told}") from None
-
-    def _blocked(self, name: str) -> str:
-        """Say which dependency keeps a service from ever being started by itself; empty: none does."""
-        needs = waits_for(self._brain.roster, self._brain.memory, name)
-        fatal = [need for need in needs if self._brain.memory.life(need).state is State.FATAL]
-        return f"{name} waits for {fatal[0]}; {self._complaint(fatal[0])}" if fatal else ""
-
-    def _complaint(self, name: str) -> str:
-        life = self._brain.memory.life(name)
-        return f"{name} is {life.state.value}: {life.why}"
 
     # configuring
 
@@ -238,51 +165,13 @@ class Desk:
             )
         brain.configure(brain.configured, tuple(s for s in brain.added if s.name not in chosen))
         await brain.settle()
-        await self._until(chosen, _is_forgotten(brain), 0.0)
+        await self._waits.until(chosen, is_forgotten(brain), 0.0)
         return chosen
 
-    # ending
-
-    def end_soon(self) -> None:
-        """End everything, as a signal asks for."""
-        if not self._closing:
-            request = protocol.Shutdown(0)
-            self._ending = asyncio.get_running_loop().create_task(self.shutdown(None, request))
-
-    async def shutdown(self, client: Client | None, request: protocol.Shutdown) -> object:
-        """End everything, in five phases, and then the daemon."""
-        self._closing = True
-        brain = self._brain
-
-        def phase(number: int, more: str = "") -> None:
-            text = PHASES[number - 1] + more
-            record = {"topic": "shutdown", "phase": number, "of": len(PHASES), "text": text}
-            if client is not None:
-                client.event(request.id, record)
-            brain.log.info("shutdown %d/%d: %s", number, len(PHASES), text)
-
-        phase(1)
-        everybody = tuple(brain.memory.services)
-        phase(2, f": {_counted(brain, everybody)}")
-        await brain.settle(Ask(Wish.STOP, everybody, "down"))
-        phase(3)
-        if not await self._all_gone(everybody, request.timeout or _longest(brain, everybody)):
-            phase(4, f": {', '.join(_left(brain, everybody))}")
-            await brain.settle(Ask(Wish.KILL, everybody, "down"))
-            await self._all_gone(everybody, FORCED)
-        left = _left(brain, everybody)
-        phase(5, f"; still running: {', '.join(left)}" if left else "")
-        brain.sentry.dismiss()
-        if not self.done.done():  # it may be asked twice: the second time in more of a hurry
-            self.done.set_result(1 if left else 0)
+    async def shutdown(self, client: Client, request: protocol.Shutdown) -> object:
+        """End everything, and then the daemon; events tell the phases."""
+        left = await self.closing.close(request.timeout, lambda record: client.event(request.id, record))
         return {"left": left}
-
-    async def _all_gone(self, everybody: tuple[str, ...], timeout: float) -> bool:
-        try:
-            await self._until(list(everybody), ENDS[Wish.STOP], timeout)
-        except GuardianError:
-            return False
-        return True
 
 
 def _know_signal(name: str) -> None:
@@ -300,54 +189,6 @@ def _specs(plains: list[Any]) -> tuple[ServiceSpec, ...]:
         raise UsageError(f"no service: {error}") from None
 
 
-def _counted(brain: Brain, everybody: Iterable[str]) -> str:
-    running = sum(brain.memory.life(name).live for name in everybody)
-    return f"{running} running"
-
-
-def _left(brain: Brain, everybody: Iterable[str]) -> list[str]:
-    return [name for name in everybody if not brain.memory.life(name).empty]
-
-
-def _longest(brain: Brain, everybody: Iterable[str]) -> float:
-    """Return how long it may take in all when everybody needs its whole stop_timeout, in its turn."""
-    specs = (brain.memory.life(name).spec for name in everybody)
-    return 5.0 + sum(spec.stop_timeout for spec in specs if spec is not None)
-
-
-def _is_forgotten(brain: Brain) -> Callable[[Life], bool | None]:
-    return lambda life: True if life.name not in brain.memory.services else None
-
-
-def _is_up(life: Life) -> bool | None:
-    """Whether a service is where a start leads; None: not yet, False: it will not come."""
-    if satisfied(life):
-        return True
-    if life.state is State.UNHEALTHY and life.wanted is Wanted.UP:
-        return False  # and its policy leaves it so
-    return False if life.state in (State.FATAL, State.EXITED) or life.wanted is Wanted.DOWN else None
-
-
-def _has_begun(life: Life) -> bool | None:
-    """Whether the command of a service has been started since somebody asked for it."""
-    if life.wanted is Wanted.DOWN or life.state is State.FATAL:
-        return False
-    tried = life.wanted is Wanted.UP and life.state not in (State.STOPPED, State.STARTING, State.STOPPING)
-    return True if tried and life.why.cause is not Cause.NOT_SPAWNED else None
-
-
-def _is_down(life: Life) -> bool | None:
-    if life.wanted is not Wanted.DOWN:
-        return False
-    return True if life.empty else None
-
-
-ENDS: dict[Wish, Callable[[Life], bool | None]] = {
-    Wish.START: _is_up,
-    Wish.RESTART: _is_up,
-    Wish.STOP: _is_down,
-    Wish.KILL: _is_down,
-}
 HANDLERS: dict[type[Any], Callable[[Desk, Client, Any], Awaitable[object]]] = {
     protocol.List: Desk.tell,
     protocol.Watch: Desk.watch,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 
 from guardian.daemon.surroundings import user_of
 from guardian.errors import GuardianError
@@ -33,13 +34,18 @@ class Log(Value):
     file: str
 
 
+def fifo_of(name: str, stream: str, project: Project) -> str:
+    """Return the path of what a service writes one of its streams to."""
+    return project.below("fifos", f"{name}.{stream}")
+
+
 def logs_of(spec: ServiceSpec, project: Project) -> tuple[Log, ...]:
     """Return where a service's output goes: two logs, or one for both streams when one file is named."""
 
     def log(stream: str, file: str) -> Log:
         path = os.path.join(project.root, os.path.expanduser(file)) if file else ""
         default = project.below("logs", f"{spec.name}.{stream}.log")
-        return Log(spec.name, stream, project.below("fifos", f"{spec.name}.{stream}"), path or default)
+        return Log(spec.name, stream, fifo_of(spec.name, stream, project), path or default)
 
     out = log("out", spec.log_file)
     if spec.log_file and spec.error_file in ("", spec.log_file):
@@ -138,18 +144,21 @@ class Outputs:
     def sources(self, name: str) -> list[Source]:
         """Return the logs of a service, as readers take them."""
         times = self._project.below("times")
-        logs = [log for log, _ in self._channels.values() if log.service == name]
-        return [Source(log.service, f"std{log.stream}", log.file, times) for log in logs]
+        return [Source(name, f"std{log.stream}", log.file, times) for log, _ in self._of(name)]
+
+    def _of(self, name: str) -> list[tuple[Log, Channel]]:
+        """Return the channels of a service, without a look at all others."""
+        fifos = (fifo_of(name, stream, self._project) for stream in ("out", "err"))
+        return [self._channels[fifo] for fifo in fifos if fifo in self._channels]
 
     def drain(self, name: str) -> None:
         """Move everything that a service has written, now: it is gone, or everything ends."""
-        for log, channel in list(self._channels.values()):
-            if log.service == name:
-                try:
-                    while channel.move():
-                        self.moved(name)
-                except GuardianError as error:
-                    self._complain(f"{name}: {error}")
+        for _, channel in self._of(name):
+            try:
+                while channel.move():
+                    self.moved(name)
+            except GuardianError as error:
+                self._complain(f"{name}: {error}")
 
     def close(self, fifo: str) -> None:
         """Listen no longer."""
@@ -167,7 +176,8 @@ class Outputs:
     def forget(self, name: str) -> None:
         """A service is no more; its logs stay."""
         self.drain(name)
-        for fifo in [fifo for fifo, (log, _) in self._channels.items() if log.service == name]:
+        for fifo in (self._project.below("fifos", f"{name}.{stream}") for stream in ("out", "err")):
             self.close(fifo)
             self.let_go(fifo)
-            os.unlink(fifo)
+            with suppress(FileNotFoundError):
+                os.unlink(fifo)

@@ -146,6 +146,9 @@ class Server:
 
     def _begin(self, client: Client, request: Any_Request) -> bool:
         """Begin with a request whose answer may take its time."""
+        if isinstance(request, Hello):
+            client.send(failed(request.id, "you have been greeted already", 2))
+            return True
         if len(client.tasks) >= AT_ONCE:
             client.send(
                 failed(request.id, f"{AT_ONCE} requests are under way already; wait for an answer", 1)

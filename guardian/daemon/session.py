@@ -50,15 +50,15 @@ async def _live(project: Project, line: Line, log: logging.Logger, *, lock: int,
     server = Server(desk.handle, project)
     loop = asyncio.get_running_loop()
     for number in ENDING:
-        loop.add_signal_handler(number, desk.end_soon)
+        loop.add_signal_handler(number, desk.closing.soon)
     loop.add_signal_handler(signal.SIGHUP, log.warning, HANGUP)
-    brain.signalled = lambda number: desk.end_soon() if number in ENDING else log.warning(HANGUP)
+    brain.signalled = lambda number: desk.closing.soon() if number in ENDING else log.warning(HANGUP)
     await brain.wake()
     if project.owner is not None:
-        when_gone(project.owner, desk.end_soon)
+        when_gone(project.owner, desk.closing.soon)
     await server.start(socket.socket(fileno=os.dup(listening)))
     log.info("the daemon runs, pid %d, for %s", os.getpid(), project.root)
-    code = await desk.done
+    code = await desk.closing.done
     await server.close()
     with suppress(FileNotFoundError):  # somebody has removed it, or the whole folder
         os.unlink(project.socket)

@@ -73,6 +73,7 @@ class Trees:
         self._store, self._tell, self._ask_keeper = store, tell, ask_keeper
         self._begun, self._ended, self._over, self._complain = begun, ended, gone, complain
         self._loop = asyncio.get_running_loop()
+        self._marks: set[int] = set()  # the numbers that trees have
         self._to_launch: list[Launch] = []
         self._nudge: asyncio.TimerHandle | None = None
         self._handles: dict[str, int] = {}  # pidfds of leaders that are no children of the keeper
@@ -106,10 +107,11 @@ class Trees:
         self._to_launch.clear()
 
     def _record(self, name: str, generation: int) -> TreeRecord:
-        number = mark.fresh(tree.record.mark for tree in self.by_id.values())
+        number = mark.fresh(self._marks)
         return TreeRecord(name, generation, number, new_cgroup(f"{name}-{generation}"), self._store.boot)
 
     def _tree(self, record: TreeRecord) -> Tree:
+        self._marks.add(record.mark.number)
         kin = Kin(self.family, record.mark, cgroup=record.cgroup)
         kin.leader = record.leader
         return Tree(record, kin)
@@ -343,6 +345,7 @@ class Trees:
         self._tell(events.TreeGone(tree.record.name, tree.record.generation))
 
     def _forget(self, tree: Tree) -> None:
+        self._marks.discard(tree.record.mark.number)
         self._loop.call_later(SWEEP, tree.kin.close)
         self._store.forget_tree(tree.record.id)
 
