@@ -15,10 +15,10 @@ import time
 from guardian.cli import ears
 from guardian.cli.edge import say
 from guardian.cli.events_here import told
+from guardian.cli.here import begin_daemon
 from guardian.cli.log_lines import Lines
 from guardian.cli.logs_here import known_specs, sources_of
 from guardian.daemon.client import NoDaemon, connect
-from guardian.daemon.start import ensure
 from guardian.errors import GuardianError
 from guardian.output.reading import Follower
 
@@ -56,7 +56,7 @@ class Foreground:
             if signal.getsignal(number) != signal.SIG_IGN:  # nohup(1)
                 signal.signal(number, signal.default_int_handler)
         try:
-            self._owner = ensure(self._project)
+            self._owner = begin_daemon(self._project)
             _reap_as_init()
             self._begin(begin)
             self._stay()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 from guardian.config.places import find_places, working_directory
 from guardian.daemon.client import NoDaemon, connect
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from guardian.daemon.client import Connection
 
 
+PATIENCE, LOOK = 10.0, 0.005  # seconds that a daemon may take to go, and between looks
+
+
 def project_here() -> Project:
     """Return the project that this command is about: where the nearest guardian.toml lies."""
     places = find_places(os.environ)
@@ -27,6 +31,21 @@ def project_here() -> Project:
             f"there is no guardian.toml in {working_directory()} or above; write one, or go to one"
         )
     return Project(os.path.dirname(places.files[-1]))
+
+
+def begin_daemon(project: Project) -> bool:
+    """Start a project's daemon unless one runs; whether it was started. GuardianError when it cannot be.
+
+    One that holds the lock and has no socket is about to go, or has just come: it is waited for.
+    """
+    from guardian.daemon.start import ensure  # late: who only asks starts nothing
+
+    deadline = time.monotonic() + PATIENCE
+    while not ensure(project):
+        if os.path.exists(project.socket) or time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK)  # no event tells of both a free lock and a new socket
+    return True
 
 
 def daemon_here() -> Connection:

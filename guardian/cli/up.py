@@ -6,11 +6,10 @@ import json
 import sys
 
 from guardian.cli.edge import say
-from guardian.cli.here import daemon_of, project_here, remains
+from guardian.cli.here import begin_daemon, daemon_of, project_here, remains
 from guardian.cli.ps_ask import duration, with_progress
 from guardian.config.load import load_settings
 from guardian.daemon.client import NoDaemon, connect
-from guardian.daemon.start import ensure
 from guardian.errors import ConfigError
 from guardian.procs.printable import printable
 from guardian.services.names import book, select
@@ -48,7 +47,7 @@ def bring_up(words: Sequence[str], way: Way) -> int:
         return Foreground(project, specs, quiet=way.quiet).run(
             lambda started: _configure(project, specs, named, started=started)
         )
-    started = ensure(project)
+    started = begin_daemon(project)
     _configure(project, specs, named, started=started)
     return _await(project, named or autostarted(specs), within) if way.wait else 0
 
@@ -117,7 +116,7 @@ def bring_down(*, timeout: str) -> int:
         if not remains(project):
             print(f"no daemon runs for {project.root}, and none of its services")
             return 0
-        ensure(project)
+        begin_daemon(project)
         daemon = connect(project)
     with daemon:
         return shut_down(daemon, timeout=within)

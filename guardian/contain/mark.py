@@ -16,7 +16,7 @@ from guardian.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container
 
 LIMIT = resource.RLIMIT_RTTIME if hasattr(resource, "RLIMIT_RTTIME") else -1  # Linux only
 HIGHEST = 1 << 62
@@ -53,18 +53,17 @@ def is_kept(pid: int) -> bool:
     return number > 0 and number != of(os.getpid())
 
 
-def fresh(taken: Iterable[Mark]) -> Mark:
-    """Return a mark that nobody has: within our own, where we are inside another guardian's service."""
+def fresh(taken: Container[int]) -> Mark:
+    """Return a mark of another number than these: within our own, where we are in another's service."""
     if LIMIT < 0:
         return Mark(0)
     outer = of(os.getpid())
     highest = outer if outer > 0 else HIGHEST
     room = next((room for room in ROOM if highest % (room * SIBLINGS) == 0), 1)
     possible = SIBLINGS if outer > 0 else (HIGHEST - LOWEST) // room
-    used = {mark.number for mark in taken}
     while True:
         number = highest - _below(possible) * room
-        if number not in used:
+        if number not in taken:
             return Mark(number, room)
 
 

@@ -62,7 +62,11 @@ class LogFile:
 
 def newest(source: Source) -> LogFile | None:
     """Open the file that is written, or the newest there is (killed in a rotation); None without any."""
-    return _end_of(source, 0)
+    try:
+        opened = _open(source, 0, os.stat(source.file))  # without a look into the folder: it may be full
+    except OSError:
+        opened = None
+    return opened or _end_of(source, 0)
 
 
 def oldest(source: Source) -> LogFile | None:

@@ -89,7 +89,7 @@ def _needs(spec: ServiceSpec, known: Book) -> tuple[str, ...]:
     for word in spec.depends_on:
         direct = word == spec.name
         meant |= names.meaning(known, word) - (frozenset() if direct else frozenset({spec.name}))
-    return tuple(name for name in known.names if name in meant)
+    return tuple(name for name in known.names if name in meant) if meant else ()
 
 
 def reversed_needs(needs: Needs) -> Needs:
