@@ -26,6 +26,9 @@ SECRETS = (
 )
 
 
+LAST_UID = (1 << 32) - 2  # the next one means "as it is" to setresuid(2), which here would be root
+
+
 class CannotLaunch(GuardianError):
     """A service cannot be launched as it is configured."""
 
@@ -118,12 +121,15 @@ def _unquoted(value: str) -> str:
 
 def user_of(word: str) -> User:
     """Return who that is, by name or number; CannotLaunch when there is nobody, or no right to be it."""
+    number = int(word) if word.isascii() and word.isdigit() else None
+    if number is not None and number > LAST_UID:
+        raise CannotLaunch(f"user: {word} is no user's number; the last is {LAST_UID}")
     try:
-        entry = pwd.getpwuid(int(word)) if word.isdigit() else pwd.getpwnam(word)
-    except KeyError:
-        if not word.isdigit():
+        entry = pwd.getpwuid(number) if number is not None else pwd.getpwnam(word)
+    except (KeyError, ValueError):
+        if number is None:
             raise CannotLaunch(f"user: there is no user {word}") from None
-        user = User(int(word), int(word), ())
+        user = User(number, number, ())
     else:
         groups = [g.gr_gid for g in grp.getgrall() if entry.pw_name in g.gr_mem]
         user = User(
