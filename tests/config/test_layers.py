@@ -188,7 +188,10 @@ def test_a_variable_sets_its_key(place: Place, name: str) -> None:
 
 WRONG_VARIABLES = {
     "GUARDIAN_LIMITS_MAX_MEMROY": ("1", "is not known; did you mean GUARDIAN_LIMITS_MAX_MEMORY?"),
-    "GUARDIAN_MONITOR_ZZZZZZZZZZZZZZZZZ": ("1", "is not known; known are GUARDIAN_MONITOR_INTERVAL, GUARDIAN_MONITOR_AUTOSTART"),
+    "GUARDIAN_MONITOR_ZZZZZZZZZZZZZZZZZ": (
+        "1",
+        "is not known; known are GUARDIAN_MONITOR_INTERVAL, GUARDIAN_MONITOR_AUTOSTART",
+    ),
     "GUARDIAN_RULES_BUN_NAMES": ("x", "is not known; tables with names of their own need a file"),
     "GUARDIAN_LIMITS_MAX_CONCURRENT": ("-1", "found '-1', expected a whole number from 0 to 1000000000"),
     "GUARDIAN_LIMITS_SPARE_FOREGROUND": ("maybe", "found 'maybe', expected true or false"),

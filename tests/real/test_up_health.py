@@ -27,6 +27,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
 """
+LOOKS = "import os\nassert os.path.exists('made')"
 NOTIFIES = """
 import os, socket, time
 end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -119,7 +120,7 @@ def test_notify_and_its_watchdog(project: Project) -> None:
 
 
 def test_readiness_beside_liveness(project: Project) -> None:
-    """`ready` makes it ready, then only `health` counts; who depends on it starts when it is ready, not before."""
+    """`ready` makes it ready, then `health` alone counts; who depends on it starts when it is ready."""
     slow = "import time; time.sleep(0.5); print('open', flush=True); time.sleep(100)"
     late = "import os,time; assert os.path.exists('is-open'); time.sleep(100)"
     project.up(
@@ -143,9 +144,11 @@ def test_not_ready_in_time_is_not_ready(project: Project) -> None:
 
 
 def test_memory_of_the_whole_tree_counts(project: Project) -> None:
-    """A small leader whose child is large is over its limit (P4), is restarted, and a receipt says why (P8)."""
+    """A small leader with a large child is over its limit (P4), is restarted, and a receipt says why (P8)."""
     child = "import time; x = bytearray(120 << 20); x[::4096] = b'x' * len(x[::4096]); time.sleep(100)"
-    code = f"import subprocess, sys; print('begun', flush=True); subprocess.run([sys.executable, '-c', {child!r}])"
+    code = (
+        f"import subprocess as s, sys; print('begun', flush=True); s.run([sys.executable, '-c', {child!r}])"
+    )
     project.up(service("small", **python(code), max_memory="80MB", max_restarts=1, stop_timeout="1s"))
     assert "max_memory is 80MB" in project.wait_for("fatal")["small"]["why"]
     made = next(each for each in receipts(project) if each["kind"] == "max_memory")

@@ -48,7 +48,7 @@ class House:
             "GUARDIAN_RUNTIME_DIR": str(self.runtime),
             "GUARDIAN_CACHE_DIR": str(self.cache),
             "GUARDIAN_CONFIG": str(self.config),
-            "GUARDIAN_MONITOR_AUTOSTART": "false",  # no monitor with rules of its own beside a test's services
+            "GUARDIAN_MONITOR_AUTOSTART": "false",  # nobody but the test's own is to be judged
         }
 
     def remove(self) -> None:
