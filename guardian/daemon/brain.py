@@ -16,6 +16,7 @@ from guardian.daemon.receipts import Registrar
 from guardian.daemon.scales import Scales
 from guardian.daemon.senses import Senses
 from guardian.daemon.sentry import Sentry
+from guardian.daemon.store import set_aside
 from guardian.daemon.surroundings import launch_of
 from guardian.daemon.trees import Trees
 from guardian.errors import GuardianError
@@ -99,12 +100,22 @@ class Brain:
 
     async def wake(self) -> None:
         """Take over what there is: the configuration, lives and trees of the last brain."""
-        self.configured, self.added, monitor = self.store.load_roster()
+        self.configured, self.added, monitor = self._configured()
         self.sentry.post(wanted=monitor)
         self.roster = order.roster((*self.configured, *self.added))
         self.senses.follow(self.roster)
         self._loop.add_reader(self._line.fileno(), self._hear_keeper)
         await self._adopted
+
+    def _configured(self) -> tuple[tuple[ServiceSpec, ...], tuple[ServiceSpec, ...], bool]:
+        """Return the services as they were configured last; else as those that live were started."""
+        try:
+            return self.store.load_roster()
+        except GuardianError as error:
+            broken = set_aside(self.project.roster)
+            self.log.error("%s; kept as %s, going on with what runs", error, broken)
+        specs = (service.life.spec for service in self._remembered()[0].services.values())
+        return tuple(spec for spec in specs if spec is not None), (), False
 
     def _adopt(self, have: Iterable[Message]) -> None:
         self.memory, records = self._remembered()

@@ -78,6 +78,13 @@ def read(path: str) -> Any:
         raise GuardianError(f"cannot read {path}: {error}; remove it to begin anew") from None
 
 
+def set_aside(path: str) -> str:
+    """Put a file that cannot be read out of the way, for a person to look at; return its new path."""
+    broken = f"{path}.broken"
+    os.replace(path, broken)
+    return broken
+
+
 class Store:
     """The files of one project."""
 
@@ -162,9 +169,7 @@ class Store:
 
     def set_aside(self) -> str:
         """Put a state that cannot be read out of the way, for a person to look at; return its new path."""
-        broken = f"{self._path}.broken"
-        os.replace(self._path, broken)
-        return broken
+        return set_aside(self._path)
 
     def load(self) -> tuple[Memory, list[TreeRecord]]:
         """Return the memory of the last daemon, and every tree that may run.
@@ -199,7 +204,9 @@ class Store:
 
     def load_roster(self) -> tuple[tuple[ServiceSpec, ...], tuple[ServiceSpec, ...], bool]:
         """Return the services that are configured, those that were added, and whether a monitor is wanted."""
-        found = read(self._project.roster) or {"configured": [], "added": [], "monitor": False}
+        found = read(self._project.roster)
+        if found is None:
+            return (), (), False
         try:
             return saving.specs(found["configured"]), saving.specs(found["added"]), bool(found["monitor"])
         except (KeyError, TypeError, ValueError) as error:

@@ -370,12 +370,15 @@ def test_what_a_dead_daemon_left_behind_is_recognised(project: Project) -> None:
     assert project.down().code == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"lives":7}', b"\xff" * 100, None])
-def test_a_spoilt_state_is_set_aside(project: Project, content: bytes | None) -> None:
+@pytest.mark.parametrize("name", ["state.json", "roster.json"])
+@pytest.mark.parametrize(
+    "content", [b"", b'{"lives":7}', b"\xff", None], ids=["empty", "other", "bytes", "none"]
+)
+def test_a_spoilt_state_is_set_aside(project: Project, content: bytes | None, name: str) -> None:
     """A state that cannot be read is kept aside; no service runs twice, the daemon serves (P6, P10)."""
     project.up(GOOD)
     pid = project.wait_for("ready")["good"]["pid"]
-    state = project.folder / "state.json"
+    state = project.folder / name
     brain = project.brain()
     os.kill(brain, signal.SIGSTOP)
     if content is None:
@@ -388,6 +391,8 @@ def test_a_spoilt_state_is_set_aside(project: Project, content: bytes | None) ->
     found = project.wait_for("ready")
     alive = [pid for pid in marked(project.litter.mark) if b"signal.pause()" in _cmdline(pid)]
     assert alive == [found["good"]["pid"]]
+    if name == "roster.json" and content is not None:
+        assert alive == [pid]
     assert project.down().code == 0
     assert start_of(pid) is None
 
