@@ -318,6 +318,7 @@ class Brain:
     async def close(self) -> None:
         """Let go of everything that is open; nothing of the services runs any more."""
         await self.senses.close()
+        self.trees.sweep()
         self.registrar.flush()
         self.write_down()
         if self._due is not None:

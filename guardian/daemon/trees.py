@@ -9,6 +9,7 @@ import time
 
 from guardian.actions import Kind, Reason
 from guardian.contain import mark
+from guardian.daemon.deaths import ended
 from guardian.daemon.kin import Family, Kin, leader_among, new_cgroup
 from guardian.daemon.store import TreeRecord
 from guardian.daemon.surroundings import CannotLaunch
@@ -76,6 +77,7 @@ class Trees:
         self._marks: set[int] = set()  # the numbers that trees have
         self._to_launch: list[Launch] = []
         self._nudge: asyncio.TimerHandle | None = None
+        self._emptied: list[Kin] = []  # whose cgroups are to be removed
         self._handles: dict[str, int] = {}  # pidfds of leaders that are no children of the keeper
 
     # starting
@@ -83,17 +85,17 @@ class Trees:
     def start(self, action: Spawn, make: Callable[[str], Launch]) -> None:
         """Start the leader of a generation; `make` says what is to be launched under an id."""
         try:
-            record = self._record(action.name, action.generation)
-            launch = make(record.id).replace(mark=record.mark.number, cgroup=record.cgroup)
+            launch = make(f"{action.name}:{action.generation}")
         except CannotLaunch as error:
             self._tell(events.SpawnFailed(action.name, action.generation, str(error), final=True))
             return
         except GuardianError as error:
             self._tell(events.SpawnFailed(action.name, action.generation, str(error)))
             return
+        record = self._record(action.name, action.generation)
         self.by_id[record.id] = self._tree(record)
         self._store.note_tree(record)
-        self._to_launch.append(launch)
+        self._to_launch.append(launch.replace(mark=record.mark.number, cgroup=record.cgroup))
 
     @property
     def to_launch(self) -> int:
@@ -346,8 +348,15 @@ class Trees:
 
     def _forget(self, tree: Tree) -> None:
         self._marks.discard(tree.record.mark.number)
-        self._loop.call_later(SWEEP, tree.kin.close)
+        self._emptied.append(tree.kin)
+        if len(self._emptied) == 1:
+            self._loop.call_later(SWEEP, self.sweep)
         self._store.forget_tree(tree.record.id)
+
+    def sweep(self) -> None:
+        """Remove the cgroups of the trees that are gone."""
+        while self._emptied:
+            self._emptied.pop().close()
 
     def _nudge_soon(self) -> None:
         """Somebody of some tree has ended: those that are to go may have gone."""
@@ -377,18 +386,3 @@ def _is_there(tree: Tree) -> bool:
 def number_of(name: str) -> int:
     """Return the number of a signal's name, with or without SIG."""
     return int(signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"])
-
-
-def name_of(number: int) -> str:
-    """Return the name of a signal by its number."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIGRTMIN+{number - signal.SIGRTMIN}"  # between the two that have names
-
-
-def ended(record: TreeRecord, status: int) -> Event:
-    """Return how a leader ended, from what waitpid(2) told."""
-    if os.WIFSIGNALED(status):
-        return events.Ended(record.name, record.generation, None, name_of(os.WTERMSIG(status)))
-    return events.Ended(record.name, record.generation, os.waitstatus_to_exitcode(status))

@@ -335,6 +335,18 @@ def test_somebody_elses_folder_is_refused(needs_root: None, project: Project) ->
     assert not project.brain()
 
 
+def test_no_cgroup_is_left(needs_cgroup: Path, project: Project) -> None:
+    """Services that run, restart, cannot be started: after `down` none of their cgroups is there (P1)."""
+    tag = f"c{project.litter.mark[:10]}"
+    bad = service(f"{tag}-bad", command="true", env_files=["no.env"])
+    again = service(f"{tag}-again", command="true", max_restarts=20, **SOON)
+    project.up(service(f"{tag}-good", **QUIET), bad, again)
+    project.wait_for("fatal", f"{tag}-again", f"{tag}-bad")
+    assert [path for path in needs_cgroup.iterdir() if tag in path.name]
+    project.down()
+    assert not [path.name for path in needs_cgroup.iterdir() if tag in path.name]
+
+
 def test_many_who_start_it_at_once_make_one_daemon(project: Project) -> None:
     """Eight `up --detach` at once, twice: one keeper, one brain, each service once, all content (P6)."""
     project.environment["ROUND"] = project.litter.mark[:8]

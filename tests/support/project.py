@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -186,11 +186,15 @@ class Project:
 
     def clear(self) -> None:
         """End the keeper, the brain, and what they have started, also who has cleared its environment."""
-        mine = [pid for pid in marked(self.litter.mark) if self._is_daemon(pid)]
-        for pid in mine:
+        for pid in [pid for pid in marked(self.litter.mark) if self._is_daemon(pid)]:
             end(pid, start_of(pid))
-        for pid in self.members() if self.folder.exists() else ():
+        members = self.members()
+        for pid in members:
             self.litter.remember(pid)
+        self.kill(*members)
+        for tree in self.trees().values():
+            with suppress(OSError):  # removed already, or somebody is in it still: the litter's to end
+                os.rmdir(tree["cgroup"])
 
     def _is_daemon(self, pid: int) -> bool:
         return self._is(pid, "guardian-keep") or self._is(pid, "guardian-brain")
