@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
+SPARED = ("ssl", "typing_extensions")  # asyncio and msgspec do without: 4 MB and 0.5 MB
 BACKLOG = 128  # connections that wait while no brain is there to take them
 
 
@@ -152,11 +153,13 @@ def _brain_of(project: Project, lock: int, listening: int) -> Callable[[socket.s
 
     def be_brain(end: socket.socket) -> NoReturn:
         code = 1
-        sys.modules["ssl"] = None  # type: ignore[assignment]  # asyncio does without it, and 4 MB are saved
+        for name in SPARED:
+            sys.modules[name] = None  # type: ignore[assignment]  # as if it were not installed
         try:
             from guardian.daemon.session import live  # late: the keeper stays light
 
-            del sys.modules["ssl"]  # who really needs it may import it
+            for name in SPARED:
+                del sys.modules[name]  # who really needs it may import it
             code = live(project, end, lock=lock, listening=listening)
         finally:
             os._exit(code)

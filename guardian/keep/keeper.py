@@ -18,6 +18,7 @@ keeper → brain   {"child": id, "pid", "start", "status"}      status None: it 
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import time
@@ -132,6 +133,7 @@ class Keeper:
         """Fork what becomes the brain; return our end of the line to it."""
         ours, theirs = pair()
         with theirs:
+            gc.freeze()  # or the brain's collector would write to every page that it shares with us
             self._pid = os.fork()
             if self._pid == 0:
                 ours.close()

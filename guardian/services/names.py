@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from guardian.errors import UsageError
 from guardian.procs.match import globbed
 from guardian.procs.printable import printable
@@ -80,7 +78,9 @@ def unknown(names: Book, word: str) -> str:
 def hint(word: str, known: Iterable[str]) -> str:
     """Return the end of a message: the nearest known word, or those that there are."""
     known = tuple(known)
-    near = difflib.get_close_matches(word[:64], known, n=1)
+    from difflib import get_close_matches  # late: only for those who mistyped
+
+    near = get_close_matches(word[:64], known, n=1)
     if near:
         return f"; did you mean {near[0]}?"
     more = ", …" if len(known) > _MOST_LISTED else ""

@@ -89,7 +89,7 @@ def test_the_light_path_is_light(line: str, house: House) -> None:
     """What is answered without Typer imports neither Typer nor Rich (P12)."""
     house.write_config("")
     command = [sys.executable, "-X", "importtime", "-m", "guardian", *line.split()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=house.root)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     imported = {each.rpartition("|")[2].strip() for each in done.stderr.splitlines()}
     assert "guardian.cli.quick" in imported
     assert imported & HEAVY == set(), done.stderr[-300:]
