@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from guardian.daemon.places import Project
     from guardian.daemon.store import Store, TreeRecord
-    from guardian.daemon.trees import Tree
+    from guardian.daemon.tree import Tree
     from guardian.keep.launch import Launch
     from guardian.keep.line import Line, Message
     from guardian.services.effects import Effect

@@ -1,4 +1,4 @@
-"""How a leader ended, from what waitpid(2) told the keeper."""
+"""How a leader ended, from what waitpid(2) told the keeper; and signals by their names."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def name_of(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"SIGRTMIN+{number - signal.SIGRTMIN}"  # between the two that have names
+
+
+def number_of(name: str) -> int:
+    """Return the number of a signal's name, with or without SIG."""
+    return int(signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"])

@@ -6,8 +6,8 @@ import asyncio
 
 from guardian.daemon import protocol
 from guardian.daemon.closing import Closing
+from guardian.daemon.deaths import number_of
 from guardian.daemon.lives import standings
-from guardian.daemon.trees import number_of
 from guardian.daemon.waits import ENDS, Waits, has_begun, is_forgotten, is_up
 from guardian.errors import GuardianError, SeeError, UsageError
 from guardian.procs.printable import printable

@@ -31,7 +31,12 @@ class Family:
     def __init__(self) -> None:
         self.keeper = 0  # pid
         self.leaders: set[int] = set()  # pids of those that belong to a service as such
-        self.scattered = False  # a keeper was killed, and somebody has not come back to this one
+        self.lost: set[str] = set()  # ids of trees that another keeper, which was killed, has started
+
+    @property
+    def scattered(self) -> bool:
+        """Whether orphans of a tree may be somebody else's children than the keeper's."""
+        return bool(self.lost)
 
     def strangers(self) -> list[int]:
         """Return the pids of those children of the keeper that nobody knows: orphans of some tree."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from guardian.daemon.places import Project
-    from guardian.daemon.trees import Tree
+    from guardian.daemon.tree import Tree
     from guardian.effects.receipts import Receipt
     from guardian.output.logfile import Source
     from guardian.run.ending import Ending

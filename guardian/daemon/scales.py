@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from guardian.daemon.trees import Tree
+    from guardian.daemon.tree import Tree
     from guardian.policy.runlimits import Memory
     from guardian.services.events import Event
     from guardian.services.spec import ServiceSpec

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 
 from guardian.contain.kernel import name_process
 from guardian.daemon.brain import Brain
@@ -21,8 +22,11 @@ from guardian.keep.line import Line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from guardian.daemon.places import Project
 
+FAILED = 70  # exit code of a brain that cannot go on (EX_SOFTWARE of sysexits.h)
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 HANGUP = "SIGHUP does nothing here: to take a changed guardian.toml over there is `guardian reload`"
 LOG_SIZE, LOG_KEEP = 5 << 20, 3  # bytes of the daemon's own log, and how many older ones there are
@@ -49,6 +53,7 @@ async def _live(project: Project, line: Line, log: logging.Logger, *, lock: int,
     desk = Desk(brain)
     server = Server(desk.handle, project)
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(partial(_failed, log))
     for number in ENDING:
         loop.add_signal_handler(number, desk.closing.soon)
     loop.add_signal_handler(signal.SIGHUP, log.warning, HANGUP)
@@ -67,6 +72,13 @@ async def _live(project: Project, line: Line, log: logging.Logger, *, lock: int,
     brain.say_bye(code)
     log.info("the daemon ends")
     return code
+
+
+def _failed(log: logging.Logger, _: asyncio.AbstractEventLoop, about: dict[str, Any]) -> None:
+    """Log what nobody caught; half a decision is worse than a new brain, which the keeper starts."""
+    log.critical("%s", about["message"], exc_info=about.get("exception"))
+    if "handle" in about:  # in the loop itself, not in a task for one client
+        os._exit(FAILED)
 
 
 def open_log(project: Project) -> logging.Logger:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import time
 
-from guardian.actions import Kind, Reason
 from guardian.contain import mark
-from guardian.daemon.deaths import ended
+from guardian.daemon.deaths import ended, number_of
+from guardian.daemon.endings import Endings
 from guardian.daemon.kin import Family, Kin, leader_among, new_cgroup
 from guardian.daemon.store import TreeRecord
 from guardian.daemon.surroundings import CannotLaunch
+from guardian.daemon.tree import Tree
 from guardian.errors import GuardianError
 from guardian.kill.signals import send
 from guardian.procs.model import ProcId
-from guardian.run.ending import Ending
 from guardian.services import events
 
 TYPE_CHECKING = False
@@ -30,29 +28,8 @@ if TYPE_CHECKING:
     from guardian.services.events import Event
 
 SETTLED = 0.1  # seconds after a keeper's death in which whoever it was starting has died, or can be found
-UNHEARD = 0.1  # seconds between looks for the end of those of whom no keeper tells
-STUCK_AGAIN = 1.0  # seconds until it is looked again whether those have gone who would not
 SWEEP = 0.1  # seconds until the cgroup of a tree that is gone is removed: a restart comes first
-SOON = 0.001  # seconds in which the ends of many orphans are taken for one event
 CANNOT_HELP = frozenset({"exec", "user", "cwd", "limits"})  # steps that fail again if they are tried again
-
-
-class Tree:
-    """One generation of one service."""
-
-    def __init__(self, record: TreeRecord, kin: Kin) -> None:
-        self.record, self.kin = record, kin
-        self.starting = True  # it is not known yet whether its leader runs
-        self.leads = False  # its leader lives
-        self.ending: Ending | None = None
-        self.why = ""  # of the end
-        self.timer: asyncio.TimerHandle | None = None
-        self.stuck = False
-
-    @property
-    def leader(self) -> ProcId | None:
-        """Who was started."""
-        return self.record.leader
 
 
 class Trees:
@@ -72,11 +49,11 @@ class Trees:
         self.family = Family()
         self.by_id: dict[str, Tree] = {}
         self._store, self._tell, self._ask_keeper = store, tell, ask_keeper
-        self._begun, self._ended, self._over, self._complain = begun, ended, gone, complain
+        self._begun, self._over, self._complain = begun, gone, complain
         self._loop = asyncio.get_running_loop()
         self._marks: set[int] = set()  # the numbers that trees have
         self._to_launch: list[Launch] = []
-        self._nudge: asyncio.TimerHandle | None = None
+        self._endings = Endings(self.family, tell=tell, ended=ended, gone=self._gone)
         self._emptied: list[Kin] = []  # whose cgroups are to be removed
         self._handles: dict[str, int] = {}  # pidfds of leaders that are no children of the keeper
 
@@ -125,7 +102,7 @@ class Trees:
         if "failed" in message:
             self._not_started(message)
         elif "orphan" in message:
-            self._nudge_soon()
+            self._endings.nudge_soon()
         elif message["child"] in self.by_id:
             self._follow(self.by_id[message["child"]], message)
         elif message["status"] is not None:
@@ -157,7 +134,7 @@ class Trees:
         self._ask_keeper({"forget": tree.record.id})
         self._tell(ended(tree.record, status))
         if tree.ending is not None:
-            self._turn(tree)
+            self._endings.go_on(tree)
 
     def _leader_gone(self, tree: Tree) -> None:
         tree.leads = False
@@ -188,7 +165,7 @@ class Trees:
             if known is not None and known["starting"]:
                 continue  # the keeper will tell
             if known is None:
-                self.family.scattered = True  # its leader was another keeper's, or has ended: so may they
+                self.family.lost.add(record.id)  # its leader was another keeper's, or has ended
             found += self._adopted(tree, known)
         return found
 
@@ -237,7 +214,6 @@ class Trees:
 
     def _watch(self, tree: Tree, who: ProcId) -> None:
         """Wait for the end of a leader of which the keeper will not tell (pidfd_open(2))."""
-        self.family.scattered = True
         try:
             handle = os.pidfd_open(who.pid)
         except OSError:
@@ -254,11 +230,11 @@ class Trees:
         self._leader_gone(tree)
         self._tell(events.Ended(tree.record.name, tree.record.generation))
         if tree.ending is not None:
-            self._turn(tree)
+            self._endings.go_on(tree)
 
     def keeper_lost(self) -> None:
         """The keeper is gone: its children are somebody else's now."""
-        self.family.scattered = True
+        self.family.lost.update(self.by_id)
         for tree in self.by_id.values():
             if tree.leads and tree.leader is not None and tree.record.id not in self._handles:
                 self._watch(tree, tree.leader)
@@ -283,64 +259,11 @@ class Trees:
             return
         if tree.starting:
             return  # asked again when it exists
-        tree.why = str(action.why)
-        if tree.ending is None:
-            tree.ending = self._open(tree, action)
-        elif action.force:
-            tree.ending.force(time.monotonic())
-        self._turn(tree)
-
-    @staticmethod
-    def _open(tree: Tree, action: AskEnd) -> Ending:
-        limit = action.why.limit
-        reason = limit or Reason(action.name, Kind.SERVICE, note=str(action.why))
-        return Ending(
-            tree.kin,
-            reason.replace(rule=action.name),
-            name=os.urandom(3).hex(),
-            now=time.monotonic(),
-            grace=0.0 if action.force else action.grace,
-            ask=number_of(action.signal),
-        )
-
-    def _turn(self, tree: Tree) -> None:
-        """Go on with the end of a tree."""
-        if tree.timer is not None:
-            tree.timer.cancel()
-            tree.timer = None
-        if tree.ending is None or tree.record.id not in self.by_id:
-            return
-        if tree.stuck:
-            self._look_at_the_stuck(tree)
-            return
-        now = time.monotonic()
-        due = tree.ending.turn(now)
-        if due is not None:
-            if self.family.scattered and not tree.leads:
-                due = min(due, now + UNHEARD)
-            tree.timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._turn, tree)
-        elif tree.ending.case.survivors:
-            self._get_stuck(tree, tree.ending)
-        else:
-            self._gone(tree)
-
-    def _get_stuck(self, tree: Tree, ending: Ending) -> None:
-        tree.stuck = True
-        named = ", ".join(f"{t.who.pid} ({t.note or t.stage.value})" for t in ending.case.survivors[:5])
-        self._ended(tree)
-        self._tell(events.TreeStuck(tree.record.name, tree.record.generation, f"cannot be ended: {named}"))
-        self._look_at_the_stuck(tree)
-
-    def _look_at_the_stuck(self, tree: Tree) -> None:
-        if tree.kin.members():
-            tree.timer = self._loop.call_later(STUCK_AGAIN, self._turn, tree)
-        else:
-            self._gone(tree)
+        self._endings.end(tree, action)
 
     def _gone(self, tree: Tree) -> None:
         """Nobody of a tree is left."""
-        if not tree.stuck:
-            self._ended(tree)
+        tree.over = True
         self._over(tree)
         del self.by_id[tree.record.id]
         self._forget(tree)
@@ -348,6 +271,7 @@ class Trees:
 
     def _forget(self, tree: Tree) -> None:
         self._marks.discard(tree.record.mark.number)
+        self.family.lost.discard(tree.record.id)
         self._emptied.append(tree.kin)
         if len(self._emptied) == 1:
             self._loop.call_later(SWEEP, self.sweep)
@@ -357,17 +281,6 @@ class Trees:
         """Remove the cgroups of the trees that are gone."""
         while self._emptied:
             self._emptied.pop().close()
-
-    def _nudge_soon(self) -> None:
-        """Somebody of some tree has ended: those that are to go may have gone."""
-        if self._nudge is None:
-            self._nudge = self._loop.call_later(SOON, self._nudge_all)
-
-    def _nudge_all(self) -> None:
-        self._nudge = None
-        for tree in list(self.by_id.values()):
-            if tree.ending is not None and not tree.leads:
-                self._turn(tree)
 
     # signals
 
@@ -381,8 +294,3 @@ class Trees:
 def _is_there(tree: Tree) -> bool:
     """Whether the leader of a tree that the keeper does not know can be seen."""
     return tree.leader is not None and tree.kin.identify(tree.leader.pid) == tree.leader
-
-
-def number_of(name: str) -> int:
-    """Return the number of a signal's name, with or without SIG."""
-    return int(signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"])
