@@ -11,6 +11,7 @@ import random
 import time
 
 from guardian.daemon.bus import Bus
+from guardian.daemon.keeper_line import KeeperLine
 from guardian.daemon.outputs import Outputs
 from guardian.daemon.receipts import Registrar
 from guardian.daemon.scales import Scales
@@ -51,8 +52,8 @@ class Brain:
         self, project: Project, store: Store, line: Line, log: Logger, *, new_keeper: Callable[[], Line]
     ) -> None:
         self.project, self.store, self.log = project, store, log
-        self._line, self._new_keeper = line, new_keeper
         self._loop = asyncio.get_running_loop()
+        self.keeper = KeeperLine(line, new_keeper, heard=self._heard_keeper, lost=self._lost_keeper)
         self.memory = Memory()
         self.roster: Roster = order.roster(())
         self.configured: tuple[ServiceSpec, ...] = ()
@@ -68,7 +69,7 @@ class Brain:
         self.trees = Trees(
             store,
             tell=self.tell,
-            ask_keeper=self._ask_keeper,
+            ask_keeper=self.keeper.ask,
             begun=self._tree_begun,
             ended=self.registrar.ended,
             gone=self._tree_gone,
@@ -85,7 +86,7 @@ class Brain:
         )
         self.outputs.wanted = lambda name: self.bus.wants("output", name)
         self.outputs.moved = self._log_grown
-        self.outputs.let_go = lambda fifo: self._ask_keeper({"let_go": fifo})
+        self.outputs.let_go = lambda fifo: self.keeper.ask({"let_go": fifo})
         self.bus.changed = self.outputs.choose_listeners
         self.sentry = Sentry(project, complain=log.warning)
         self.signalled: Callable[[int], None] = lambda _: None  # what a signal to the keeper asks for
@@ -104,7 +105,7 @@ class Brain:
         self.sentry.post(wanted=monitor)
         self.roster = order.roster((*self.configured, *self.added))
         self.senses.follow(self.roster)
-        self._loop.add_reader(self._line.fileno(), self._hear_keeper)
+        self.keeper.listen()
         await self._adopted
 
     def _configured(self) -> tuple[tuple[ServiceSpec, ...], tuple[ServiceSpec, ...], bool]:
@@ -147,34 +148,21 @@ class Brain:
             if life.live and f"{life.name}:{life.generation}" not in self.trees.by_id
         ]
 
-    def _hear_keeper(self) -> None:
-        for message in self._line.heard():
-            if "have" in message:
-                self.trees.family.keeper = message["keeper"]
-                if not self._adopted.done():
-                    self._adopt(message["have"])
-                for fifo in self.outputs.fifos:
-                    self._ask_keeper({"hold": fifo})
-            elif "signal" in message:
-                self.signalled(message["signal"])
-            else:
-                self.trees.heard(message)
-        if self._line.closed:
-            self._loop.remove_reader(self._line.fileno())
-            self.log.error("the keeper was killed; services go on, and another one starts the next")
-            self.trees.keeper_lost()
-            self._line = self._new_keeper()
-            self._loop.add_reader(self._line.fileno(), self._hear_keeper)
+    def _heard_keeper(self, message: Message) -> None:
+        if "have" in message:
+            self.trees.family.keeper = message["keeper"]
+            if not self._adopted.done():
+                self._adopt(message["have"])
+            for fifo in self.outputs.fifos:
+                self.keeper.ask({"hold": fifo})
+        elif "signal" in message:
+            self.signalled(message["signal"])
+        else:
+            self.trees.heard(message)
 
-    def _ask_keeper(self, message: Message) -> None:
-        self._line.send(message)
-        if self._line.waiting:
-            self._loop.add_writer(self._line.fileno(), self._flush_line)
-
-    def _flush_line(self) -> None:
-        self._line.flush()
-        if not self._line.waiting:
-            self._loop.remove_writer(self._line.fileno())
+    def _lost_keeper(self) -> None:
+        self.log.error("the keeper was killed; services go on, and another one starts the next")
+        self.trees.keeper_lost()
 
     # deciding
 
@@ -313,7 +301,7 @@ class Brain:
 
     def say_bye(self, code: int) -> None:
         """Let the keeper end too."""
-        self._line.send({"bye": code})
+        self.keeper.ask({"bye": code})
 
     async def close(self) -> None:
         """Let go of everything that is open; nothing of the services runs any more."""
@@ -323,7 +311,7 @@ class Brain:
         self.write_down()
         if self._due is not None:
             self._due.cancel()
-        self._loop.remove_reader(self._line.fileno())
+        self.keeper.leave()
         self.outputs.close_all()
 
     # the configuration
