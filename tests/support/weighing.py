@@ -56,6 +56,11 @@ def memory(pids: Iterable[int]) -> int:
     return anonymous + sum(files.values())
 
 
+def pss(pids: Iterable[int]) -> int:
+    """Return the bytes that these processes take, each page divided among all who have mapped it (PSS)."""
+    return sum(sizes["Pss"] for pid in pids for _, sizes in mappings(pid))
+
+
 def mappings(pid: int) -> list[tuple[tuple[str, str], dict[str, int]]]:
     """Return a process's mappings: the file with the offset in it, and bytes by name (proc_pid_smaps(5))."""
     found: list[tuple[tuple[str, str], dict[str, int]]] = []
