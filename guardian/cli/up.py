@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from guardian.config.settings import Settings
     from guardian.daemon.client import Connection
     from guardian.daemon.places import Project
     from guardian.services.spec import ServiceSpec
@@ -37,7 +38,8 @@ class Way(Value):
 
 def bring_up(words: Sequence[str], way: Way) -> int:
     """Start the daemon unless it runs, and what is configured or named; stay until ^C unless detached."""
-    specs = configured_services()
+    settings = configured()
+    specs = settings.services
     within = duration("--timeout", way.timeout)
     named = select(book(specs), words) if words else ()
     project = project_here()
@@ -45,25 +47,20 @@ def bring_up(words: Sequence[str], way: Way) -> int:
         from guardian.cli.foreground import Foreground  # late: it reads logs, which takes 50 ms more
 
         return Foreground(project, specs, quiet=way.quiet).run(
-            lambda started: _configure(project, specs, named, started=started)
+            lambda started: _configure(project, settings, named, started=started)
         )
     started = begin_daemon(project)
-    _configure(project, specs, named, started=started)
+    _configure(project, settings, named, started=started)
     return _await(project, named or autostarted(specs), within) if way.wait else 0
 
 
-def configured_services() -> tuple[ServiceSpec, ...]:
-    """Return the services of guardian.toml; ConfigError when there is none."""
+def configured() -> Settings:
+    """Return the settings, with the services of guardian.toml; ConfigError when there is none."""
     settings = load_settings()
     if not settings.services:
         where = settings.sources[-1] if settings.sources else "guardian.toml"
         raise ConfigError("there are no services; write [services.NAME] with a command", file=where)
-    return settings.services
-
-
-def with_monitor() -> bool:
-    """Whether the daemon keeps a monitor running: [monitor] autostart."""
-    return load_settings().monitor.autostart
+    return settings
 
 
 def autostarted(specs: Sequence[ServiceSpec]) -> tuple[str, ...]:
@@ -71,14 +68,10 @@ def autostarted(specs: Sequence[ServiceSpec]) -> tuple[str, ...]:
     return tuple(spec.name for spec in specs if spec.autostart)
 
 
-def _configure(
-    project: Project, specs: Sequence[ServiceSpec], named: Sequence[str], *, started: bool
-) -> None:
+def _configure(project: Project, settings: Settings, named: Sequence[str], *, started: bool) -> None:
     """Let the daemon take the services over; say what it did."""
     with connect(project) as daemon:
-        done = daemon.ask(
-            "configure", specs=[plain(spec) for spec in specs], start=not named, monitor=with_monitor()
-        )
+        done = daemon.ask("configure", start=not named, **_said(settings))
         if named:
             daemon.ask("do", wish="start", words=list(named), note="up")
         verb = "started" if started else "runs already"
@@ -86,6 +79,12 @@ def _configure(
     if not started and done["changes"]:
         print(printable_lines(done["text"]))
     sys.stdout.flush()
+
+
+def _said(settings: Settings) -> dict[str, Any]:
+    """Return what the daemon is told of the settings: the services, and whether it keeps a monitor."""
+    specs = [plain(spec) for spec in settings.services]
+    return {"specs": specs, "monitor": settings.monitor.autostart}
 
 
 def printable_lines(text: str) -> str:
@@ -138,8 +137,7 @@ def shut_down(daemon: Connection, *, timeout: float = 0.0) -> int:
 
 def read_again(*, dry_run: bool, as_json: bool) -> int:
     """Let the daemon take what guardian.toml says now; say what changes."""
-    specs = load_settings().services
-    fields: dict[str, Any] = {"specs": [plain(spec) for spec in specs], "monitor": with_monitor()}
+    fields = _said(load_settings())
     with daemon_of(project_here()) as daemon:
         done = daemon.ask("configure", start=not dry_run, dry_run=dry_run, **fields)
     if as_json:

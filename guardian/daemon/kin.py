@@ -11,9 +11,10 @@ the mark.
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from guardian.contain import descent
-from guardian.contain.cgroup import CannotCreate, Cgroup
+from guardian.contain.cgroup import CannotCreate, Cgroup, own_group
 from guardian.contain.subreaper import Subreaper
 
 TYPE_CHECKING = False
@@ -123,9 +124,15 @@ def new_cgroup(name: str) -> str:
     if os.environ.get("GUARDIAN_CONTAINMENT", "auto") not in ("auto", "cgroup"):
         return ""
     try:
-        return _Pen.create(name).folder
+        return _Pen.create(name, parent=_home()).folder
     except CannotCreate:
         return ""
+
+
+@cache
+def _home() -> str:
+    """Return the cgroup that this process is in: it does not move."""
+    return own_group()
 
 
 def leader_among(members: Iterable[Proc]) -> ProcId | None:

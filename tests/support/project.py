@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -171,8 +172,10 @@ class Project:
             return False
 
     def kill(self, *pids: int) -> None:
-        """Send SIGKILL to these, all at once, and wait until they are gone."""
+        """Send SIGKILL to these, all at once, and wait until they are gone; none sees another's end."""
         starts = {pid: start_of(pid) for pid in pids}
+        for pid in pids if len(pids) > 1 else ():
+            os.kill(pid, signal.SIGSTOP)
         for pid, start in starts.items():
             end(pid, start)
         for pid, start in starts.items():
