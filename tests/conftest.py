@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -20,6 +21,14 @@ HERE = Path(__file__).parent
 settings.register_profile("here", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+# Who runs the tests in the background of a script has let them ignore these (sh(1)), and guardian
+# hands down what it was started with: no test could tell whether a signal arrives.
+for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        usual = signal.default_int_handler if ignored is signal.SIGINT else signal.SIG_DFL
+        signal.signal(ignored, usual)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
