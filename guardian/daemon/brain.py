@@ -7,7 +7,7 @@ round, the mind decides about all of them at once, what changed is written down,
 from __future__ import annotations
 
 import asyncio
-import random
+import os
 import time
 
 from guardian.daemon.bus import Bus
@@ -187,7 +187,7 @@ class Brain:
     def _decide(self) -> None:
         self._will_decide = False
         happened, self._happened = self._happened, []
-        now, chance = time.monotonic(), random.random()
+        now, chance = time.monotonic(), int.from_bytes(os.urandom(4), "little") / (1 << 32)
         decision = decide(self.roster, self.memory, happened, now, chance=chance)
         forgotten = self.memory.services.keys() - decision.memory.services.keys()
         self.memory = decision.memory

@@ -74,6 +74,20 @@ async def _live(project: Project, line: Line, log: logging.Logger, *, lock: int,
     return code
 
 
+class RotatedLog(logging.FileHandler):
+    """A log that begins anew when it is full: that of logging.handlers brings pickle and 0.7 MB along."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line; after the last one that fits the files move on."""
+        super().emit(record)
+        if self.stream is not None and self.stream.tell() >= LOG_SIZE:
+            self.close()  # the next line opens a new one
+            for number in range(LOG_KEEP, 0, -1):
+                newer = f"{self.baseFilename}.{number - 1}" if number > 1 else self.baseFilename
+                if os.path.exists(newer):
+                    os.replace(newer, f"{self.baseFilename}.{number}")
+
+
 def _failed(log: logging.Logger, _: asyncio.AbstractEventLoop, about: dict[str, Any]) -> None:
     """Log what nobody caught; half a decision is worse than a new brain, which the keeper starts."""
     log.critical("%s", about["message"], exc_info=about.get("exception"))
@@ -83,9 +97,7 @@ def _failed(log: logging.Logger, _: asyncio.AbstractEventLoop, about: dict[str, 
 
 def open_log(project: Project) -> logging.Logger:
     """Return the daemon's own log, rotated by size."""
-    from logging.handlers import RotatingFileHandler
-
-    handler = RotatingFileHandler(project.log, maxBytes=LOG_SIZE, backupCount=LOG_KEEP, encoding="utf-8")
+    handler = RotatedLog(project.log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log = logging.getLogger("guardian")
     log.setLevel(logging.INFO)
