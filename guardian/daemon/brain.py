@@ -73,7 +73,6 @@ class Brain:
             begun=self._tree_begun,
             ended=self.registrar.ended,
             gone=self._tree_gone,
-            complain=log.error,
         )
         self.scales = Scales(self.tell)
         self.senses = Senses(
@@ -103,7 +102,7 @@ class Brain:
         """Take over what there is: the configuration, lives and trees of the last brain."""
         self.configured, self.added, monitor = self._configured()
         self.sentry.post(wanted=monitor)
-        self.roster = order.roster((*self.configured, *self.added))
+        self.roster = self.roster_of(self.configured, self.added)
         self.senses.follow(self.roster)
         self.keeper.listen()
         await self._adopted
@@ -326,11 +325,12 @@ class Brain:
         configured: tuple[ServiceSpec, ...],
         added: tuple[ServiceSpec, ...],
         *,
+        roster: Roster,
         monitor: bool | None = None,
     ) -> None:
-        """Take other services for the ones there are; ConfigError, and nothing has changed."""
+        """Take other services for the ones there are; `roster` is what `roster_of` made of them."""
         wanted = self.sentry.wanted if monitor is None else monitor
-        self.roster = self.roster_of(configured, added)
+        self.roster = roster
         self.configured, self.added = configured, added
         self.store.save_roster(configured, added, monitor=wanted)
         self.sentry.post(wanted=wanted)

@@ -117,11 +117,12 @@ class Desk:
     async def configure(self, _: Client, request: protocol.Configure) -> object:
         """Take the services of guardian.toml as they are now."""
         brain, specs = self._brain, _specs(request.specs)
-        roster = brain.roster_of(specs, self._still_added(specs))
+        added = self._still_added(specs)
+        roster = brain.roster_of(specs, added)
         changes = reload.changes(brain.memory, roster)
         if request.dry_run:
             return {"text": reload.render(changes), "changes": [str(each) for each in changes]}
-        brain.configure(specs, self._still_added(specs), monitor=request.monitor)
+        brain.configure(specs, added, roster=roster, monitor=request.monitor)
         asks = [ask for ask in reload.requests(changes) if request.start or ask.wish is not Wish.START]
         if request.start:
             idle = [spec.name for spec in specs if spec.autostart and self._is_idle(spec.name)]
@@ -144,11 +145,11 @@ class Desk:
         (spec,) = _specs([request.spec])
         if spec.name in {each.name for each in brain.configured}:
             raise UsageError(f"{spec.name} is configured in guardian.toml already; change it there")
-        others = tuple(each for each in brain.added if each.name != spec.name)
-        before = brain.memory
-        roster = brain.roster_of(brain.configured, (*others, spec))
-        asks = [ask for ask in reload.requests(reload.changes(before, roster)) if ask.wish is not Wish.START]
-        brain.configure(brain.configured, (*others, spec))
+        added = (*(each for each in brain.added if each.name != spec.name), spec)
+        roster = brain.roster_of(brain.configured, added)
+        changes = reload.changes(brain.memory, roster)
+        asks = [ask for ask in reload.requests(changes) if ask.wish is not Wish.START]
+        brain.configure(brain.configured, added, roster=roster)
         if request.start:
             asks.insert(0, Ask(Wish.START, (spec.name,), "start"))  # a restart that the change asks for wins
         await brain.settle(*asks)
@@ -163,7 +164,8 @@ class Desk:
             raise UsageError(
                 f"{', '.join(fixed)} is configured in guardian.toml; take it out there, then: guardian reload"
             )
-        brain.configure(brain.configured, tuple(s for s in brain.added if s.name not in chosen))
+        added = tuple(spec for spec in brain.added if spec.name not in chosen)
+        brain.configure(brain.configured, added, roster=brain.roster_of(brain.configured, added))
         await brain.settle()
         await self._waits.until(chosen, is_forgotten(brain), 0.0)
         return chosen

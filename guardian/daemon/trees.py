@@ -44,12 +44,11 @@ class Trees:
         begun: Callable[[Tree], None],
         ended: Callable[[Tree], None],
         gone: Callable[[Tree], None],
-        complain: Callable[[str], None],
     ) -> None:
         self.family = Family()
         self.by_id: dict[str, Tree] = {}
         self._store, self._tell, self._ask_keeper = store, tell, ask_keeper
-        self._begun, self._over, self._complain = begun, gone, complain
+        self._begun, self._over = begun, gone
         self._loop = asyncio.get_running_loop()
         self._marks: set[int] = set()  # the numbers that trees have
         self._to_launch: list[Launch] = []

@@ -98,16 +98,10 @@ def _take_outputs(launch: Launch) -> None:
 
 
 def _enter(launch: Launch) -> None:
-    """Enter the cgroup, unless the fork did so already (kernel: admin-guide/cgroup-v2.rst)."""
-    if launch.cgroup and not _is_inside(launch.cgroup):
+    """Enter the cgroup that is left to enter (kernel: admin-guide/cgroup-v2.rst)."""
+    if launch.cgroup:
         with open(f"{launch.cgroup}/cgroup.procs", "wb", buffering=0) as file:
             file.write(b"0")
-
-
-def _is_inside(folder: str) -> bool:
-    with open("/proc/self/cgroup", "rb", buffering=0) as file:
-        lines = file.read().decode("utf-8", "surrogateescape").splitlines()
-    return any(line.startswith("0::") and folder.endswith(line[3:]) for line in lines)
 
 
 def _limit(launch: Launch) -> None:

@@ -57,9 +57,9 @@ class Nursery:
         keeper = os.getpid()
         os.set_blocking(reading, False)
         try:
-            pid = _fork_for(launch)
+            pid, left = _fork_for(launch)
             if pid == 0:
-                become(launch, writing, keeper)
+                become(left, writing, keeper)
         except OSError:
             os.close(reading)
             raise
@@ -123,8 +123,8 @@ class Nursery:
             del self.children[key]
 
 
-def _fork_for(launch: Launch) -> int:
-    """Fork, into the cgroup where the kernel can (clone3(2)); elsewhere the child enters by itself."""
+def _fork_for(launch: Launch) -> tuple[int, Launch]:
+    """Fork, into the cgroup where the kernel can (clone3(2)); return the pid, and what is left to do."""
     if launch.cgroup:
         folder = os.open(launch.cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -132,8 +132,8 @@ def _fork_for(launch: Launch) -> int:
         finally:
             os.close(folder)
         if pid is not None:
-            return pid
-    return os.fork()
+            return pid, launch.replace(cgroup="")
+    return os.fork(), launch
 
 
 def told(child: Child) -> Message:
