@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from guardian import __version__
-from guardian.daemon.client import NoDaemon, Refused
+from guardian.daemon.client import UNREACHABLE, Refused, hung_up, unreachable
 from guardian.daemon.protocol import PROTOCOL, encode
 from guardian.errors import GuardianError, UsageError
 
@@ -133,7 +133,7 @@ async def connect(project: Project) -> Conversation:
     try:
         conversation.welcome = await conversation.ask("hello", {"protocol": PROTOCOL, "version": __version__})
     except Lost:
-        raise NoDaemon(f"the daemon of {project.root} hung up; try again") from None
+        raise hung_up(project) from None
     except BaseException:
         await conversation.close()
         raise
@@ -146,9 +146,5 @@ async def _open(project: Project) -> tuple[asyncio.StreamReader, asyncio.StreamW
             return await asyncio.open_unix_connection(project.socket, limit=LONGEST)
         except BlockingIOError:  # more wait for the daemon than it has room for (unix(7): EAGAIN)
             await asyncio.sleep(CROWDED)
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-            raise NoDaemon(
-                f"no daemon runs for {project.root}; start it with: guardian up --detach"
-            ) from None
-        except PermissionError:
-            raise NoDaemon(f"the daemon of {project.root} is another user's ({project.socket})") from None
+        except UNREACHABLE as error:
+            raise unreachable(project, error) from None

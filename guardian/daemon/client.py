@@ -112,24 +112,37 @@ class Connection:
         self.close()
 
 
+# What connect(2) says when nobody listens there, or not for us.
+UNREACHABLE = (FileNotFoundError, ConnectionRefusedError, NotADirectoryError, PermissionError)
+
+
+def unreachable(project: Project, error: OSError) -> NoDaemon:
+    """Return what one of UNREACHABLE means."""
+    if isinstance(error, PermissionError):
+        return NoDaemon(f"the daemon of {project.root} is another user's ({project.socket})")
+    return NoDaemon(f"no daemon runs for {project.root}; start it with: guardian up --detach")
+
+
+def hung_up(project: Project) -> NoDaemon:
+    """Return that a daemon ended the conversation before it had begun."""
+    return NoDaemon(f"the daemon of {project.root} hung up; try again")
+
+
 def connect(project: Project) -> Connection:
     """Return a conversation with the project's daemon; NoDaemon when there is none."""
     end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         end.connect(project.socket)
-    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+    except UNREACHABLE as error:
         end.close()
-        raise NoDaemon(f"no daemon runs for {project.root}; start it with: guardian up --detach") from None
-    except PermissionError:
-        end.close()
-        raise NoDaemon(f"the daemon of {project.root} is another user's ({project.socket})") from None
+        raise unreachable(project, error) from None
     made = Connection(end)
     end.settimeout(PATIENCE)
     try:
         made.welcome = made.ask("hello", protocol=PROTOCOL, version=__version__)
     except NoDaemon:
         made.close()
-        raise NoDaemon(f"the daemon of {project.root} hung up; try again") from None
+        raise hung_up(project) from None
     except TimeoutError:
         text = f"the daemon of {project.root} does not answer for {PATIENCE:g} s; see {project.log}"
         raise NoDaemon(text) from None

@@ -44,7 +44,6 @@ class Endings:
 
     def end(self, tree: Tree, action: AskEnd) -> None:
         """End a tree, politely first, or go on without grace."""
-        tree.why = str(action.why)
         if tree.ending is None:
             tree.ending = self._open(tree, action)
         elif action.force:

@@ -20,7 +20,6 @@ class Tree:
         self.starting = True  # it is not known yet whether its leader runs
         self.leads = False  # its leader lives
         self.ending: Ending | None = None
-        self.why = ""  # of the end
         self.timer: TimerHandle | None = None
         self.stuck = False  # some of it could not be ended
         self.over = False  # nobody of it is left
