@@ -10,12 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from service_world import World, service
 
 from guardian.procs.model import ProcId
-from guardian.services import events
+from guardian.services import events, saving
 from guardian.services.effects import AskEnd, Probe, Spawn
 from guardian.services.events import Ask, Wish
 from guardian.services.life import LIVE, State, Wanted
-from guardian.services.mind import satisfied
-from guardian.services.saving import load, save
+from guardian.services.mind import Memory, satisfied
 from guardian.services.spec import HealthSpec, ServiceSpec
 from guardian.services.why import Cause
 
@@ -44,6 +43,15 @@ def rosters(draw: st.DrawFn) -> list[ServiceSpec]:
             )
         )
     return made
+
+
+def restored(memory: Memory) -> Memory:
+    """Return what the next daemon reads, as daemon.store writes it: lives, and with what they began."""
+    lives = {name: service.life for name, service in memory.services.items()}
+    plain = {name: saving.plain(life.replace(spec=None)) for name, life in lives.items()}
+    specs = {name: saving.plain(life.spec) if life.spec else None for name, life in lives.items()}
+    read = json.loads(json.dumps([plain, specs]))
+    return saving.memory(*read, forgotten=memory.forgotten)
 
 
 class Watched(World):
@@ -152,7 +160,7 @@ class MindMachine(RuleBasedStateMachine):
         world.spawning, world.probes, world.ending = [], [], {}
         for tree in [tree for tree in world.running if tree[0] in lost]:
             del world.running[tree]
-        world.memory = load(json.loads(json.dumps(save(world.memory))))
+        world.memory = restored(world.memory)
         found = [events.Adopted(*tree, ProcId(tree[1], 1)) for tree in world.running]
         lives = [service.life for service in world.memory.services.values()]
         gone = [(life.name, life.generation) for life in lives if life.live]
